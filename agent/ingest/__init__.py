@@ -1,0 +1,1 @@
+"""Files and folders into documents, documents into passages, passages into a store."""

@@ -1,0 +1,1 @@
+"""Language models behind one protocol: adapter, retries, cache, replies, the embedded server."""

@@ -1,0 +1,82 @@
+"""What a language model is to the stages: one call with a schema in, raw text and token counts out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal, Protocol
+
+from agent.domain import Data, Usage
+
+Role = Literal["system", "user", "assistant"]
+
+
+class Message(Data):
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+class ChatRequest(Data):
+    """One call: everything that can change the reply, so that its hash addresses the reply."""
+
+    messages: tuple[Message, ...]
+    schema_name: str
+    json_schema: dict[str, Any]
+    max_tokens: int
+    wants_logprobs: bool = False
+
+    def sha256(self, model_id: str) -> str:
+        """Address of the reply: hash over the model id and this request."""
+        body = json.dumps([model_id, self.model_dump(mode="json")], sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(body.encode()).hexdigest()
+
+
+class TokenLogprobs(Data):
+    """One generated token and the log-probabilities of its likeliest alternatives (itself among them)."""
+
+    token: str
+    alternatives: dict[str, float]
+
+
+class ChatReply(Data):
+    """What came back, unparsed."""
+
+    text: str
+    finish_reason: str
+    """`stop`, `length`, `content_filter`, `refusal` or what the server said."""
+    usage: Usage
+    logprobs: tuple[TokenLogprobs, ...] = ()
+    """Empty when the server gives none."""
+
+
+class ChatModel(Protocol):
+    """A language model that answers one request with one reply."""
+
+    @property
+    def id(self) -> str:
+        """Name and, where known, content hash of the model: the same id gives the same replies."""
+        ...
+
+    async def complete(self, request: ChatRequest) -> ChatReply:
+        """Answer the request.
+
+        Raises:
+            TransientModelError: may pass when tried again.
+            ModelError: will not pass.
+            ConfigError: key, address or model name is wrong.
+        """
+        ...
+
+
+class CallStore(Protocol):
+    """Where finished calls are kept, by request hash."""
+
+    def find_call(self, sha256: str) -> ChatReply | None:
+        """The kept reply, or None."""
+        ...
+
+    def save_call(self, sha256: str, request: ChatRequest, reply: ChatReply) -> None:
+        """Keep a reply for good."""
+        ...

@@ -1,0 +1,1 @@
+"""Results as text: pure functions from a Result to Markdown, HTML, JSON and CSV."""

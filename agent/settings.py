@@ -1,0 +1,163 @@
+"""Settings: the only reader of environment variables, and of one optional TOML file.
+
+Later wins: built-in defaults, `factdesk.toml` in the working directory (or the file
+named by `FACTDESK_CONFIG`),
+environment variables `FACTDESK_*`, options of the command line.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError
+
+from agent.domain import Data
+from agent.errors import ConfigError
+
+Profile = Literal["local", "openai", "compatible"]
+
+_ENVIRONMENT = {
+    "OPENAI_API_KEY": "api_key",
+    "FACTDESK_BASE_URL": "base_url",
+    "FACTDESK_CACHE": "cache_dir",
+    "FACTDESK_CHROMA_URL": "chroma_url",
+    "FACTDESK_CONCURRENCY": "concurrency",
+    "FACTDESK_MODEL": "model",
+    "FACTDESK_PROFILE": "profile",
+    "FACTDESK_RUN_DIR": "run_dir",
+    "FACTDESK_STORE": "store_dir",
+    "FACTDESK_TIMEOUT": "timeout",
+}
+_RESULT_FIELDS = (
+    "as_of",
+    "undated",
+    "abstain_below",
+    "passages",
+    "shown_sentences",
+    "window",
+    "max_rounds",
+    "max_claims",
+)
+
+
+class Settings(Data):
+    """All choices of one run, read once."""
+
+    profile: Profile
+    model: str
+    """Name of the chat model, as the server knows it."""
+    base_url: str | None = None
+    api_key: SecretStr | None = None
+    concurrency: int = Field(default=16, ge=1, le=1024)
+    """Most model calls in flight."""
+    timeout: float = Field(default=120, gt=0)
+    """Seconds for one try of a model call."""
+    attempts: int = Field(default=4, ge=1, le=20)
+    """Tries of one model call, the first included."""
+    wait_base: float = Field(default=0.5, ge=0)
+    """Seconds of the first back-off between tries; 0 switches waiting off, in tests."""
+
+    cache_dir: Path
+    store_dir: Path
+    run_dir: Path
+    chroma_url: str | None = None
+
+    as_of: date | None = None
+    undated: Literal["drop", "keep"] = "drop"
+    abstain_below: float = Field(default=0, ge=0, le=1)
+    passages: int = Field(default=5, ge=1, le=20)
+    """Passages shown to the judge for one claim."""
+    shown_sentences: int = Field(default=3, ge=1, le=10)
+    """Sentences shown of each passage."""
+    window: int = Field(default=8, ge=1, le=40)
+    """Sentences for one extraction call."""
+    max_rounds: int = Field(default=2, ge=1, le=5)
+    """Rounds of retrieval for one claim."""
+    max_claims: int = Field(default=400, ge=1)
+    """Claims of one article that are checked; the rest is listed as left out."""
+
+    def of_result(self) -> dict[str, str | int | float | bool | None]:
+        """The settings that can change a result, as plain values for the run record."""
+        dumped = self.model_dump(mode="json", include=set(_RESULT_FIELDS))
+        return {name: dumped[name] for name in _RESULT_FIELDS}
+
+
+def load_settings(
+    overrides: dict[str, Any] | None = None, environ: dict[str, str] | None = None, folder: Path | None = None
+) -> Settings:
+    """Read defaults, file, environment and overrides (None values are ignored) into settings.
+
+    Raises:
+        ConfigError: a value is not allowed; the message names it and where it came from.
+    """
+    env = dict(os.environ) if environ is None else environ
+    values = _from_file(
+        Path(env.get("FACTDESK_CONFIG", (folder or Path.cwd()) / "factdesk.toml")), "FACTDESK_CONFIG" in env
+    )
+    values |= {field: env[name] for name, field in _ENVIRONMENT.items() if env.get(name)}
+    values |= {name: value for name, value in (overrides or {}).items() if value is not None}
+    values = _defaults(values) | values
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        shown = "" if "key" in name else f" {first['input']!r}"
+        raise ConfigError(f"setting {name!r}{shown} is not allowed: {first['msg']}") from None
+
+
+def _from_file(path: Path, must_exist: bool) -> dict[str, Any]:  # noqa: FBT001 (private)
+    if not path.exists():
+        if must_exist:
+            raise ConfigError(
+                f"FACTDESK_CONFIG names {str(path)!r}, which does not exist: create it or unset the variable"
+            )
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"settings file {str(path)!r} cannot be read: {error}") from error
+
+
+def _defaults(values: dict[str, Any]) -> dict[str, Any]:
+    cache = Path(values.get("cache_dir") or platformdirs.user_cache_path("factdesk"))
+    data = platformdirs.user_data_path("factdesk")
+    profile = values.get("profile") or _guess_profile(values)
+    found: dict[str, Any] = {
+        "profile": profile,
+        "cache_dir": cache,
+        "store_dir": data / "store",
+        "run_dir": data / "runs",
+    }
+    if profile == "local":
+        found |= {
+            "model": "qwen2.5-coder-1.5b-instruct",
+            "concurrency": 2,
+            "shown_sentences": 2,
+            "window": 4,
+            "timeout": 600,
+        }
+    elif profile == "openai":
+        found |= {"model": "gpt-4o-mini"}
+    elif "model" not in values:
+        raise ConfigError(
+            "profile 'compatible' needs the name of a model: set FACTDESK_MODEL to what the server calls it"
+        )
+    if profile == "compatible" and not values.get("base_url"):
+        raise ConfigError(
+            "profile 'compatible' needs an address: set FACTDESK_BASE_URL, such as http://127.0.0.1:8000/v1"
+        )
+    if profile == "openai" and not values.get("api_key"):
+        raise ConfigError("profile 'openai' needs a key: set OPENAI_API_KEY, or use --profile local")
+    return found
+
+
+def _guess_profile(values: dict[str, Any]) -> Profile:
+    if values.get("base_url"):
+        return "compatible"
+    return "openai" if values.get("api_key") else "local"

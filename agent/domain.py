@@ -114,9 +114,7 @@ class Span(Data):
         return text[self.start : self.end]
 
 
-PartialDate = Annotated[
-    str, StringConstraints(pattern=r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$")
-]
+PartialDate = Annotated[str, StringConstraints(pattern=r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$")]
 """ISO year, month or day: as exact as the source says."""
 
 
@@ -267,6 +265,8 @@ class Hit(Data):
     lexical_rank: int | None = None
     origin: str
     """Near-duplicate texts and one publisher's texts share an origin: they count once."""
+    round: int = Field(default=1, ge=1)
+    """Round of queries that found it."""
 
 
 class Match(StrEnum):
@@ -301,9 +301,7 @@ class StanceScores(Data):
 
     def of(self, stance: Stance) -> float:
         """Probability of one stance."""
-        return {Stance.SUPPORTS: self.supports, Stance.REFUTES: self.refutes, Stance.NEUTRAL: self.neutral}[
-            stance
-        ]
+        return {Stance.SUPPORTS: self.supports, Stance.REFUTES: self.refutes, Stance.NEUTRAL: self.neutral}[stance]
 
 
 class Evidence(Data):
@@ -458,3 +456,10 @@ class Result(Data):
     """In the order of the claims; an interrupted run has fewer than the ledger has claims."""
     documents: dict[str, Document]
     """Every document a hit points into, by id."""
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether a sentence or a claim has failed."""
+        return any(entry.status is SentenceStatus.FAILED for entry in self.ledger.entries) or any(
+            verification.failure for verification in self.verifications
+        )

@@ -39,9 +39,10 @@ _RESULT_FIELDS = (
     "abstain_below",
     "passages",
     "shown_sentences",
+    "quote_by",
     "window",
     "max_rounds",
-    "max_claims",
+    "max_sentences",
 )
 
 
@@ -74,12 +75,14 @@ class Settings(Data):
     """Passages shown to the judge for one claim."""
     shown_sentences: int = Field(default=3, ge=1, le=10)
     """Sentences shown of each passage."""
+    quote_by: Literal["number", "words"] = "words"
+    """How a language model points at evidence: a small one by the number of the sentence."""
     window: int = Field(default=8, ge=1, le=40)
     """Sentences for one extraction call."""
     max_rounds: int = Field(default=2, ge=1, le=5)
     """Rounds of retrieval for one claim."""
-    max_claims: int = Field(default=400, ge=1)
-    """Claims of one article that are checked; the rest is listed as left out."""
+    max_sentences: int = Field(default=1000, ge=1)
+    """Sentences of one article that are looked at; the rest is listed as left out."""
 
     def of_result(self) -> dict[str, str | int | float | bool | None]:
         """The settings that can change a result, as plain values for the run record."""
@@ -139,6 +142,7 @@ def _defaults(values: dict[str, Any]) -> dict[str, Any]:
             "model": "qwen2.5-coder-1.5b-instruct",
             "concurrency": 2,
             "shown_sentences": 2,
+            "quote_by": "number",
             "window": 4,
             "timeout": 600,
         }
@@ -161,3 +165,9 @@ def _guess_profile(values: dict[str, Any]) -> Profile:
     if values.get("base_url"):
         return "compatible"
     return "openai" if values.get("api_key") else "local"
+
+
+def run_dir_of(given: Path | None) -> Path:
+    """The folder of the run log, without need of a usable model: reports and replays ask for nothing else."""
+    named = given or os.environ.get("FACTDESK_RUN_DIR")
+    return Path(named) if named else platformdirs.user_data_path("factdesk") / "runs"

@@ -1,1 +1,50 @@
 """The command line: one file for each command; the only place that prints."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import typer
+
+from agent.cli import doctor, models, report, store, verify
+from agent.errors import AgentError
+
+app = typer.Typer(
+    name="factdesk",
+    help="A fact desk in a box: an article in, a verdict with exact citations for every claim out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("verify")(verify.verify)
+app.command("claim")(verify.claim)
+app.add_typer(store.app, name="store")
+app.command("report")(report.report)
+app.command("runs")(report.runs)
+app.add_typer(models.app, name="models")
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> None:
+    """Run a command; errors are one sentence on stderr: exit 2 for input and settings, 130 after Ctrl-C."""
+    logging.basicConfig(level=logging.DEBUG if os.environ.get("FACTDESK_DEBUG") else logging.CRITICAL)
+    try:
+        app()
+    except AgentError as error:
+        print(f"factdesk: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("factdesk: stopped; what was finished is kept, the same command goes on from there", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+    except Exception as error:
+        if os.environ.get("FACTDESK_DEBUG"):
+            raise
+        text = f"factdesk: a defect of factdesk itself ({type(error).__name__}: {error}); FACTDESK_DEBUG=1 shows where"
+        print(text, file=sys.stderr)
+        raise SystemExit(70) from None

@@ -1,0 +1,47 @@
+# Two commands do everything: `make demo` and `make test`. Each sets up what is missing and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+DESK := .factdesk
+
+.PHONY: demo test test-models lint bench clean
+
+.venv/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "factdesk needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/desk: .venv/pip pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/test: .venv/desk
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+demo: .venv/desk  ## verify the seed article with the embedded models
+	$(BIN)/factdesk models pull
+	$(BIN)/factdesk store add seeds/deir-ez-zor/sources.jsonl --store $(DESK)/store
+	$(BIN)/factdesk verify seeds/deir-ez-zor/article.txt --profile local --store $(DESK)/store --run-dir $(DESK)/runs \
+	  --html out/report.html --markdown out/report.md
+	@echo "Open out/report.html in a browser."
+
+test: .venv/test lint  ## all checks and tests but those of the large model
+	$(BIN)/factdesk models pull minilm-int8 minilm-tokenizer
+	$(BIN)/python -m pytest -m "not model"
+
+test-models: .venv/test  ## the tests of the embedded language model (1.1 GB)
+	$(BIN)/factdesk models pull
+	$(BIN)/python -m pytest -m model
+
+lint: .venv/test  ## style, types, who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/test  ## speed and cost; figures go to standard output
+	$(BIN)/python -m evals.bench
+
+clean:
+	rm -rf .venv build dist out .factdesk

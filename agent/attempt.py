@@ -1,0 +1,107 @@
+"""One claim on its way through the stages."""
+
+from __future__ import annotations
+
+import asyncio
+
+from agent.domain import (
+    Claim,
+    Document,
+    Evidence,
+    Failure,
+    FailureKind,
+    Hit,
+    Query,
+    Stance,
+    Verdict,
+    Verification,
+)
+from agent.errors import AgentError, StoreError, TransientModelError
+from agent.sources import Sources
+from agent.stages.checks import compare
+from agent.stages.decide import check_verdict, decide
+from agent.stages.judge import Judgement, StanceJudge
+from agent.stages.queries import plan_queries
+from agent.stages.retrieve import origins_of
+
+
+class Attempt:
+    """One claim on its way through the stages: what has been found so far."""
+
+    def __init__(self, claim: Claim, judge: StanceJudge, sources: Sources) -> None:
+        self._claim = claim
+        self._judge = judge
+        self._sources = sources
+        self._stage = "queries"
+        self._queries: tuple[Query, ...] = ()
+        self._hits: tuple[Hit, ...] = ()
+        self._evidence: tuple[Evidence, ...] = ()
+        self._documents: dict[str, Document] = {}
+        self._dropped = 0
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether a passage bears on the claim."""
+        return any(piece.stance is not Stance.NEUTRAL for piece in self._evidence)
+
+    async def look(self, number: int) -> None:
+        """One round: queries, retrieval, judgement of what is new."""
+        self._stage = "queries"
+        queries = plan_queries(self._claim, round=number)
+        self._queries += queries
+        self._stage = "retrieve"
+        seen = frozenset(hit.passage.id for hit in self._hits)
+        new = await asyncio.to_thread(self._sources.find, queries, seen)
+        self._hits += new
+        self._documents |= self._sources.documents(tuple({hit.passage.document_id: None for hit in new}))
+        self._stage = "judge"
+        judged: Judgement = await self._judge.judge(self._claim, new, self._documents)
+        self._evidence += judged.evidence
+        self._dropped += judged.dropped_citations
+
+    def conclude(self, *, abstain_below: float) -> Verification:
+        """Checks and decision."""
+        self._join_origins()
+        self._stage = "checks"
+        texts = {hit.passage.id: hit.passage.text for hit in self._hits}
+        checks = tuple(
+            check
+            for piece in self._evidence
+            if piece.citation is not None
+            for check in compare(
+                self._claim.text, piece.citation.quote, piece.passage_id, passage=texts[piece.passage_id]
+            )
+        )
+        self._stage = "decide"
+        verdict = decide(self._evidence, checks, self._documents, abstain_below=abstain_below)
+        check_verdict(verdict, self._evidence, self._documents)
+        return self._verification(verdict).model_copy(update={"checks": checks})
+
+    def _join_origins(self) -> None:
+        """Copies found in different rounds are one origin, too."""
+        origins = origins_of([hit.passage for hit in self._hits], self._documents)
+        self._hits = tuple(hit.model_copy(update={"origin": origins[hit.passage.id]}) for hit in self._hits)
+        self._evidence = tuple(
+            piece.model_copy(update={"origin": origins[piece.passage_id]}) for piece in self._evidence
+        )
+
+    def fail(self, error: Exception) -> Verification:
+        """What was done until it went wrong, with the reason instead of a verdict."""
+        kind = FailureKind.BUG
+        if isinstance(error, AgentError):
+            kind = FailureKind.REPLY
+        if isinstance(error, TransientModelError):
+            kind = FailureKind.TRANSIENT
+        if isinstance(error, StoreError):
+            kind = FailureKind.STORE
+        return self._verification(Failure(stage=self._stage, kind=kind, message=str(error) or type(error).__name__))
+
+    def _verification(self, outcome: Verdict | Failure) -> Verification:
+        return Verification(
+            claim=self._claim,
+            queries=self._queries,
+            hits=self._hits,
+            evidence=self._evidence,
+            dropped_citations=self._dropped,
+            outcome=outcome,
+        )

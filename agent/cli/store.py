@@ -1,0 +1,131 @@
+"""`factdesk store`: the sources a desk knows."""
+
+from __future__ import annotations
+
+import json as js
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.cli import options as opt
+
+if TYPE_CHECKING:
+    from agent.store.hybrid import Store
+
+app = typer.Typer(no_args_is_help=True, help="Add, list, search and mend the sources verdicts are drawn from.")
+
+
+@contextmanager
+def _open(folder: Path | None, *, write: bool = False, create: bool = False) -> Iterator[Store]:
+    from agent.desk import embedder_of
+    from agent.settings import load_settings
+    from agent.store.hybrid import Store
+
+    settings = load_settings({"store_dir": folder, "profile": "local"})
+    with Store.open(
+        settings.store_dir, embedder_of(settings), chroma_url=settings.chroma_url, write=write, create=create
+    ) as store:
+        yield store
+
+
+@app.command()
+def add(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders: txt, md, html, pdf, docx, jsonl, json, csv.")],
+    store: opt.StoreOption = None,
+    json: opt.JsonOption = False,
+) -> None:
+    """Add sources. What is already there unchanged is skipped, so the same command again goes on."""
+    from agent.cli.view import progress_view
+    from agent.ingest.index import ingest
+
+    with progress_view() as view, _open(store, write=True, create=True) as opened:
+        report = ingest(paths, opened, listener=view.ingested)
+    if json:
+        print(report.model_dump_json(indent=2))
+    else:
+        print(f"{report.added} added, {report.replaced} replaced, {report.unchanged} unchanged")
+    for rejected in report.rejected:
+        place = f"{rejected.path}:{rejected.line}" if rejected.line else str(rejected.path)
+        print(f"rejected {place}: {rejected.reason}", file=sys.stderr)
+
+
+@app.command("list")
+def list_(store: opt.StoreOption = None, json: opt.JsonOption = False) -> None:
+    """List the documents."""
+    with _open(store) as opened:
+        rows = opened.list()
+    if json:
+        shown = [document.model_dump(mode="json", exclude={"text"}) | {"passages": count} for document, count in rows]
+        print(js.dumps(shown, indent=2, ensure_ascii=False))
+        return
+    for document, count in rows:
+        facts = f"{document.id}  {document.published or 'undated':<10}  {count:>4}"
+        print(f"{facts}  {document.publisher or ''}  {document.title}")
+
+
+@app.command()
+def show(document_id: str, store: opt.StoreOption = None, json: opt.JsonOption = False) -> None:
+    """Show one document; citations are offsets into its text."""
+    from agent.errors import InputError
+
+    with _open(store) as opened:
+        found = opened.documents((document_id,)).get(document_id)
+    if found is None:
+        raise InputError(f"no document {document_id!r} in the store: see `factdesk store list`")
+    print(found.model_dump_json(indent=2) if json else f"{found.title}\n\n{found.text}")
+
+
+@app.command()
+def search(
+    query: str,
+    store: opt.StoreOption = None,
+    as_of: opt.AsOfOption = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="Passages to show.")] = 5,
+    json: opt.JsonOption = False,
+) -> None:
+    """Search as a claim would: by meaning and by words, fused."""
+    from agent.domain import Claim, claim_id
+    from agent.settings import load_settings
+    from agent.sources import StoreSources
+    from agent.stages.queries import plan_queries
+    from agent.store.base import TimeLimit
+
+    settings = load_settings({"as_of": as_of, "profile": "local"})
+    with _open(store) as opened:
+        sources = StoreSources(opened, limit=k, when=TimeLimit(as_of=settings.as_of))
+        hits = sources.find(plan_queries(Claim(id=claim_id(query, None), text=query), round=1), frozenset())
+    if json:
+        print(js.dumps([hit.model_dump(mode="json") for hit in hits], indent=2, ensure_ascii=False))
+        return
+    for hit in hits:
+        print(f"{hit.rank:>2}  {hit.score:.4f}  {hit.passage.document_id}  {' '.join(hit.passage.text.split())[:160]}")
+
+
+@app.command()
+def remove(document_id: str, store: opt.StoreOption = None) -> None:
+    """Remove a document and its passages."""
+    with _open(store, write=True) as opened:
+        opened.remove(document_id)
+    print(f"removed {document_id}")
+
+
+@app.command()
+def check(store: opt.StoreOption = None, json: opt.JsonOption = False) -> None:
+    """Prove that every passage can be found again. Exit code 1: some cannot."""
+    with _open(store) as opened:
+        report = opened.check()
+    print(report.model_dump_json(indent=2) if json else report)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def rebuild(store: opt.StoreOption = None) -> None:
+    """Make the dense index again from the record."""
+    with _open(store, write=True) as opened:
+        opened.rebuild()
+        print(opened.check())

@@ -1,0 +1,108 @@
+"""`factdesk verify` and `factdesk claim`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agent.cli import options as opt
+
+
+def verify(
+    article: Annotated[
+        str | None, typer.Argument(help="File (txt, md, html, pdf, docx), or - for standard input.")
+    ] = None,
+    sources: opt.SourcesOption = None,
+    store: opt.StoreOption = None,
+    profile: opt.ProfileOption = None,
+    as_of: opt.AsOfOption = None,
+    undated: opt.UndatedOption = None,
+    abstain_below: opt.AbstainOption = None,
+    json: opt.JsonOption = False,
+    html: opt.HtmlOption = None,
+    markdown: opt.MarkdownOption = None,
+    run_dir: opt.RunDirOption = None,
+    replay: opt.ReplayOption = None,
+    show_settings: opt.ShowSettingsOption = False,
+) -> None:
+    """Verify every claim of an article against your sources.
+
+    Sources: those of --sources; else the store of --store; else a `sources.jsonl` beside the article; else your
+    default store. The same command again goes on where it was broken off. Exit code 1: some claims have failed.
+    """
+    from agent.cli.work import replay_run, run_desk, show
+    from agent.errors import InputError
+    from agent.ingest.read import read_document
+    from agent.settings import load_settings
+
+    if replay is not None:
+        show(replay_run(replay, run_dir), json=json, html=html, markdown=markdown)
+        return
+    chosen = {
+        "store_dir": store, "profile": profile, "as_of": as_of, "undated": undated,
+        "abstain_below": abstain_below, "run_dir": run_dir,
+    }  # fmt: skip
+    settings = load_settings(chosen)
+    if show_settings:
+        print(settings.model_dump_json(indent=2))
+        return
+    if article is None:
+        raise InputError("no article: give a file, or - to read standard input")
+    path = _find(article)
+    document = read_document(path) if path else read_document(None, data=sys.stdin.buffer.read())
+    result = run_desk(document, settings, sources or _beside(path, store), whole=False)
+    show(result, json=json, html=html, markdown=markdown)
+
+
+def claim(
+    text: Annotated[str, typer.Argument(help="One statement that can be true or false.")],
+    sources: opt.SourcesOption = None,
+    store: opt.StoreOption = None,
+    profile: opt.ProfileOption = None,
+    as_of: opt.AsOfOption = None,
+    undated: opt.UndatedOption = None,
+    abstain_below: opt.AbstainOption = None,
+    json: opt.JsonOption = False,
+    html: opt.HtmlOption = None,
+    markdown: opt.MarkdownOption = None,
+    run_dir: opt.RunDirOption = None,
+) -> None:
+    """Verify one claim, without an article."""
+    from agent.cli.work import run_desk, show
+    from agent.ingest.read import read_document
+    from agent.settings import load_settings
+
+    chosen = {
+        "store_dir": store, "profile": profile, "as_of": as_of, "undated": undated,
+        "abstain_below": abstain_below, "run_dir": run_dir,
+    }  # fmt: skip
+    document = read_document(None, data=text.encode("utf-8", "replace"), name="claim")
+    result = run_desk(document, load_settings(chosen), sources or [], whole=True)
+    show(result, json=json, html=html, markdown=markdown)
+
+
+def _find(article: str) -> Path | None:
+    """The file meant; a name under `seeds/` that is not in the working directory is that of the package."""
+    from importlib.resources import files
+
+    if article == "-":
+        return None
+    path = Path(article)
+    if not path.exists() and path.parts[:1] == ("seeds",):
+        shipped: Any = files("seeds").joinpath(*path.parts[1:])
+        return Path(str(shipped)) if shipped.is_file() else path
+    return path
+
+
+def _beside(path: Path | None, store: Path | None) -> list[Path]:
+    """The `sources.jsonl` beside an article, when no store was named."""
+    if path is None or store is not None:
+        return []
+    found = path.with_name("sources.jsonl")
+    if found.is_file():
+        print(f"sources: {found} (beside the article)", file=sys.stderr)
+        return [found]
+    return []

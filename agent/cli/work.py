@@ -1,0 +1,58 @@
+"""What `verify` and `claim` share: open everything, run, show. Imported only when there is work to do."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import typer
+
+from agent.cli.options import write_whole
+from agent.cli.view import print_summary, progress_view
+from agent.desk import describe_run, embedder_of, open_desk, replay
+from agent.domain import Document, Result
+from agent.ingest.private import open_store
+from agent.pipeline import verify_statement, verify_text
+from agent.report.contract import dumps
+from agent.report.html import to_html
+from agent.report.markdown import to_markdown
+from agent.runlog import RunLog
+from agent.settings import Settings, run_dir_of
+
+
+def run_desk(document: Document, settings: Settings, sources: list[Path], *, whole: bool) -> Result:
+    """Open everything, verify, close everything."""
+    embedder = embedder_of(settings)
+    with (
+        RunLog(settings.run_dir) as log,
+        progress_view() as view,
+        open_store(settings, embedder, sources, view.ingested) as store,
+        open_desk(settings, store, log, view.heard) as deps,
+    ):
+        run = describe_run(document, deps, store, embedder, whole=whole)
+        work = verify_statement if whole else verify_text
+        return asyncio.run(work(document, run, deps))
+
+
+def replay_run(name: str, run_dir: Path | None) -> Result:
+    """The result of doing a recorded run again, without models."""
+    with RunLog(run_dir_of(run_dir)) as log, TemporaryDirectory() as scratch, RunLog(Path(scratch)) as new:
+        return asyncio.run(replay(log.load(name), log, new))
+
+
+def show(result: Result, *, json: bool, html: Path | None, markdown: Path | None) -> None:
+    """Print and write what was asked for; exit code 1 when something failed."""
+    if json:
+        print(dumps(result), end="")
+    else:
+        print_summary(result)
+    if html:
+        write_whole(html, to_html(result))
+        print(f"HTML report: {html}", file=sys.stderr)
+    if markdown:
+        write_whole(markdown, to_markdown(result))
+        print(f"Markdown report: {markdown}", file=sys.stderr)
+    if result.has_failures:
+        raise typer.Exit(1)

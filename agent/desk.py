@@ -1,0 +1,192 @@
+"""A desk put together from settings: models, store, run log. Used by the command line, tests and libraries alike."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import agent
+from agent.domain import Document, Result, Run, SentenceStatus, Usage, short_hash
+from agent.errors import ConfigError, InputError
+from agent.events import Listener, Waiting, ignore
+from agent.llm.base import ChatModel
+from agent.llm.cache import CachedModel, ReplayModel
+from agent.models.registry import EMBEDDER, LANGUAGE_MODEL, TOKENIZER, ModelFile, is_present, model_path
+from agent.pipeline import Deps, verify_statement, verify_text
+from agent.runlog import RunLog
+from agent.settings import Settings, load_settings
+from agent.small.base import Embedder
+from agent.sources import RecordedSources, StoreSources
+from agent.stages.judge import LanguageModelJudge
+from agent.store.base import PassageStore, TimeLimit
+from prompts import load
+
+_WHOLE = "whole_text_is_one_claim"
+
+
+def embedder_of(settings: Settings) -> Embedder:
+    """The embedding model, loaded at its first use.
+
+    Raises:
+        ConfigError: its files are not there.
+    """
+    from agent.small.minilm import MiniLM
+
+    paths = [_present(model, settings.cache_dir) for model in (EMBEDDER, TOKENIZER)]
+    return MiniLM(paths[0], paths[1], sha256=EMBEDDER.sha256)
+
+
+@contextmanager
+def open_desk(settings: Settings, store: PassageStore, log: RunLog, listener: Listener = ignore) -> Iterator[Deps]:
+    """Everything a run works with; models are started at their first use and let go at the end."""
+    with _open_model(settings, listener) as model:
+        cached = CachedModel(model, log)
+        began = time.monotonic()
+        when = TimeLimit(as_of=settings.as_of, undated=settings.undated)
+        yield Deps(
+            model=cached,
+            judge=_judge(cached, settings),
+            sources=StoreSources(store, limit=settings.passages, when=when),
+            settings=settings,
+            log=log,
+            paid=lambda: cached.paid.model_copy(update={"seconds": round(time.monotonic() - began, 1)}),
+            listener=listener,
+        )
+
+
+def describe_run(article: Document, deps: Deps, store: PassageStore, embedder: Embedder, *, whole: bool = False) -> Run:
+    """The record of a run to be: its id is a hash of all that can change its result.
+
+    Args:
+        article: what will be verified.
+        deps: what it will be verified with.
+        store: where the evidence is looked for.
+        embedder: of that store.
+        whole: the text is one claim, as the user gave it, and is not split.
+    """
+    settings = deps.settings
+    judge_prompt = "judge" if settings.quote_by == "words" else "judge_by_number"
+    facts = {
+        "code_version": code_version(),
+        "models": {"extract": deps.model.id, "judge": deps.judge.id, "embedder": embedder.id},
+        "prompts": {name: load(name).sha for name in ("extract", judge_prompt)},
+        "settings": settings.of_result() | {_WHOLE: whole},
+        "store": store.snapshot(),
+    }
+    run_id = short_hash(article.id, article.sha256, article.title, json.dumps(facts, sort_keys=True))
+    return Run.model_validate(
+        facts | {"id": run_id, "started": datetime.now(UTC).isoformat(timespec="seconds"), "profile": settings.profile}
+    )
+
+
+async def replay(recorded: Result, log: RunLog, scratch: RunLog) -> Result:
+    """Run the stages again on the recorded hits and replies, without a model or a store.
+
+    Args:
+        recorded: the run to replay.
+        log: where its model calls are kept.
+        scratch: a log to write the new result to; the old one is left alone.
+
+    Returns:
+        What the code of today makes of the record; run facts are those of the record.
+
+    Raises:
+        InputError: the run was never finished.
+    """
+    run = recorded.run
+    if not run.complete:
+        raise InputError(f"run {run.id!r} was broken off: finish it with the same verify command before replaying it")
+    settings = load_settings(
+        {**run.settings, "profile": run.profile, "model": "-", "base_url": "-", "api_key": "-"}, {}
+    )
+    model = ReplayModel(run.models["extract"], log)
+    deps = Deps(
+        model=model,
+        judge=_judge(model, settings),
+        sources=RecordedSources(recorded),
+        settings=settings,
+        log=scratch,
+        paid=lambda: run.usage,
+    )
+    fresh = run.model_copy(update={"usage": Usage(), "complete": False})
+    work = verify_statement if run.settings[_WHOLE] else verify_text
+    return _keep_failures(recorded, await work(recorded.article, fresh, deps))
+
+
+def _keep_failures(recorded: Result, replayed: Result) -> Result:
+    """What failed at the time has no reply to replay: its record stands."""
+    old = {verification.claim.id: verification for verification in recorded.verifications if verification.failure}
+    lost = {entry.sentence.index: entry for entry in recorded.ledger.entries if entry.status is SentenceStatus.FAILED}
+    entries = tuple(lost.get(entry.sentence.index, entry) for entry in replayed.ledger.entries)
+    return replayed.model_copy(
+        update={
+            "ledger": replayed.ledger.model_copy(update={"entries": entries}),
+            "verifications": tuple(old.get(done.claim.id, done) for done in replayed.verifications),
+        }
+    )
+
+
+@cache
+def code_version() -> str:
+    """Version of the package and a hash of its sources: another code may come to another result."""
+    root = files("agent")
+    sources = sorted(
+        (str(path.relative_to(str(root))), path.read_bytes())
+        for path in Path(str(root)).rglob("*.py")
+        if "cli" not in path.parts
+    )
+    digest = hashlib.sha256(repr(sources).encode()).hexdigest()
+    return f"{agent.__version__}+{digest[:8]}"
+
+
+@contextmanager
+def _open_model(settings: Settings, listener: Listener) -> Iterator[ChatModel]:
+    from agent.llm.retry import RetryingModel
+
+    def patient(model: ChatModel) -> ChatModel:
+        return RetryingModel(
+            model, attempts=settings.attempts, wait_base=settings.wait_base, concurrency=settings.concurrency
+        )
+
+    if settings.profile != "local":
+        yield patient(_remote(settings))
+        return
+    from agent.llm.embedded import embedded_model
+
+    path = _present(LANGUAGE_MODEL, settings.cache_dir)
+    model = embedded_model(
+        model_id=f"{LANGUAGE_MODEL.name}@{LANGUAGE_MODEL.sha256[:12]}",
+        model_file=path,
+        folder=settings.cache_dir / "server",
+        slots=settings.concurrency,
+        timeout=settings.timeout,
+        on_wait=lambda what: listener(Waiting(what=what)),
+    )
+    try:
+        yield patient(model)
+    finally:
+        model.close()
+
+
+def _remote(settings: Settings) -> ChatModel:
+    from agent.llm.openai import connect
+
+    return connect(settings.model, base_url=settings.base_url, api_key=settings.api_key, timeout=settings.timeout)
+
+
+def _judge(model: ChatModel, settings: Settings) -> LanguageModelJudge:
+    return LanguageModelJudge(model, quote_by=settings.quote_by, shown_sentences=settings.shown_sentences)
+
+
+def _present(model: ModelFile, cache_dir: Path) -> Path:
+    if not is_present(model, cache_dir):
+        other = ", or set FACTDESK_BASE_URL or OPENAI_API_KEY to use another one" if model is LANGUAGE_MODEL else ""
+        raise ConfigError(f"model {model.name!r} is not in {str(cache_dir)!r}: run `factdesk models pull`{other}")
+    return model_path(model, cache_dir)

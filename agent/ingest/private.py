@@ -1,0 +1,64 @@
+"""The store a run searches: a named one, or a private one made from the sources given for the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.domain import Document, short_hash
+from agent.errors import InputError
+from agent.ingest.index import IngestProgress, ingest_documents
+from agent.ingest.sources import find_sources
+from agent.settings import Settings
+from agent.small.base import Embedder
+from agent.store.hybrid import Store
+
+
+@contextmanager
+def open_store(
+    settings: Settings, embedder: Embedder, sources: Sequence[Path], listener: Callable[[IngestProgress], None]
+) -> Iterator[Store]:
+    """The store for a run, open for reading.
+
+    Sources given for the run go into a store of their own under the run folder, named after their content: the same
+    sources are read in once.
+
+    Raises:
+        InputError: none of the sources can be used.
+        StoreError: the store is missing, locked or of another embedder.
+    """
+    folder = settings.store_dir
+    if sources:
+        documents = _documents(sources)
+        folder = settings.run_dir / "stores" / _name(documents, embedder)
+        _fill(folder, embedder, documents, listener)
+    with Store.open(folder, embedder, chroma_url=None if sources else settings.chroma_url) as store:
+        yield store
+
+
+def _documents(sources: Sequence[Path]) -> tuple[Document, ...]:
+    documents, rejected = find_sources(sources)
+    if rejected or not documents:
+        first = rejected[0].reason if rejected else "nothing was found"
+        names = ", ".join(repr(str(path)) for path in sources)
+        raise InputError(
+            f"{len(rejected) or 'no'} sources in {names} cannot be used, such as: {first}; mend or leave out"
+        )
+    return documents
+
+
+def _name(documents: Sequence[Document], embedder: Embedder) -> str:
+    return short_hash(embedder.id, *sorted(f"{document.id} {document.model_dump_json()}" for document in documents))
+
+
+def _fill(
+    folder: Path, embedder: Embedder, documents: Sequence[Document], listener: Callable[[IngestProgress], None]
+) -> None:
+    """Read the documents in, unless a finished store is there. The mark comes last, so a broken-off one goes on."""
+    mark = folder / "complete"
+    if mark.exists():
+        return
+    with Store.open(folder, embedder, write=True, create=True) as store:
+        ingest_documents(documents, store, listener=listener)
+    mark.touch()

@@ -1,0 +1,68 @@
+"""Finished calls are kept by the hash of their request, so that none is paid twice and a run can be replayed."""
+
+from __future__ import annotations
+
+import asyncio
+
+from agent.domain import Usage
+from agent.errors import ModelError
+from agent.llm.base import CallStore, ChatModel, ChatReply, ChatRequest
+
+
+class CachedModel:
+    """A chat model that looks a request up before it asks, and adds up what was really paid."""
+
+    def __init__(self, model: ChatModel, store: CallStore) -> None:
+        self._model = model
+        self._store = store
+        self._in_flight: dict[str, asyncio.Future[ChatReply]] = {}
+        self.paid = Usage()
+
+    @property
+    def id(self) -> str:
+        """Id of the model behind."""
+        return self._model.id
+
+    async def complete(self, request: ChatRequest) -> ChatReply:
+        """The kept reply, or a new one, which is then kept. Equal requests in flight share one call."""
+        sha = request.sha256(self.id)
+        if (kept := self._store.find_call(sha)) is not None:
+            return kept
+        if (running := self._in_flight.get(sha)) is not None:
+            return await asyncio.shield(running)
+        task = asyncio.ensure_future(self._ask(sha, request))
+        self._in_flight[sha] = task
+        try:
+            return await task
+        finally:
+            del self._in_flight[sha]
+
+    async def _ask(self, sha: str, request: ChatRequest) -> ChatReply:
+        reply = await self._model.complete(request)
+        self._store.save_call(sha, request, reply)
+        self.paid += reply.usage
+        return reply
+
+
+class ReplayModel:
+    """A chat model that knows only kept replies: it never asks anybody."""
+
+    def __init__(self, model_id: str, store: CallStore) -> None:
+        self._store = store
+        self._id = model_id
+
+    @property
+    def id(self) -> str:
+        """Id of the model whose replies were kept."""
+        return self._id
+
+    async def complete(self, request: ChatRequest) -> ChatReply:
+        """The kept reply.
+
+        Raises:
+            ModelError: none was kept: the call failed at the time, or code or prompts have changed since.
+        """
+        kept = self._store.find_call(request.sha256(self._id))
+        if kept is None:
+            raise ModelError(f"no kept reply for this {request.schema_name} call of model {self._id!r}: run it afresh")
+        return kept

@@ -1,0 +1,195 @@
+"""The one adapter to chat models, through LangChain: OpenAI, any server that speaks its protocol, any other model.
+
+The JSON schema goes out in `extra_body` and the reply comes back raw: LangChain's structured output loses the text
+and the token counts of a reply that does not fit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import openai
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+
+from agent.domain import Usage
+from agent.errors import AgentError, ConfigError, ModelError, TransientModelError
+from agent.llm.base import ChatReply, ChatRequest, TokenLogprobs
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from pydantic import SecretStr
+
+_MESSAGES = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
+_TOP_LOGPROBS = 8
+
+
+class LangChainModel:
+    """One try of one call through a LangChain chat model, with a deadline for the whole of it.
+
+    Args:
+        chat: the LangChain model, made with `max_retries=0`.
+        model_id: what the run log and the cache know it by.
+        timeout: seconds for a whole call.
+        speaks_openai: the schema and log-probabilities can be asked for the OpenAI way; otherwise the schema is
+            written into the last message.
+    """
+
+    def __init__(self, chat: BaseChatModel, *, model_id: str, timeout: float, speaks_openai: bool = True) -> None:
+        self._chat = chat
+        self._id = model_id
+        self._timeout = timeout
+        self._speaks_openai = speaks_openai
+
+    @property
+    def id(self) -> str:
+        """Name of the model."""
+        return self._id
+
+    async def complete(self, request: ChatRequest) -> ChatReply:
+        """Ask once; translate every error of the client into one of ours."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                message = await self._invoke(request)
+            return _reply_of(message)
+        except AgentError:
+            raise
+        except TimeoutError as error:
+            raise TransientModelError(f"model {self._id!r} gave no whole reply in {self._timeout:g} s") from error
+        except Exception as error:  # the SDK lets json and type errors of broken bodies escape
+            raise _translated(error, self._id) from error
+
+    async def _invoke(self, request: ChatRequest) -> BaseMessage:
+        messages = [_MESSAGES[turn.role](content=turn.content) for turn in request.messages]
+        if not self._speaks_openai:
+            wish = f"\n\nAnswer with one JSON object that fits this schema: {json.dumps(request.json_schema)}"
+            messages[-1] = HumanMessage(content=request.messages[-1].content + wish)
+            return await self._chat.ainvoke(messages)
+        return await self._chat.bind(**_openai_options(request)).ainvoke(messages)
+
+
+def connect(name: str, *, base_url: str | None, api_key: SecretStr | None, timeout: float) -> LangChainModel:
+    """The chat model of that name: an OpenAI one, one at `base_url`, or `provider:name` for another LangChain package.
+
+    Raises:
+        ConfigError: the provider's package is not installed, or it refuses its settings.
+    """
+    from langchain.chat_models import init_chat_model
+
+    provider, _, rest = name.partition(":")
+    is_foreign = bool(rest) and base_url is None and provider != "openai"
+    options: dict[str, Any] = {"max_retries": 0, "temperature": 0}
+    if not is_foreign:
+        options |= {
+            "base_url": base_url,
+            "api_key": api_key or "none",
+            "timeout": timeout,
+            "stream_usage": True,
+        }
+        provider, rest = "openai", rest if provider == "openai" and rest else name
+    try:
+        chat = init_chat_model(rest, model_provider=provider, **options)
+    except ImportError as error:
+        raise ConfigError(f"model {name!r} needs a package that is not installed: {error}") from error
+    except (ValueError, openai.OpenAIError) as error:
+        raise ConfigError(f"model {name!r} cannot be set up: {error}") from error
+    return LangChainModel(chat, model_id=name, timeout=timeout, speaks_openai=not is_foreign)
+
+
+def _openai_options(request: ChatRequest) -> dict[str, Any]:
+    schema = {"name": request.schema_name, "strict": True, "schema": request.json_schema}
+    options: dict[str, Any] = {
+        "extra_body": {"response_format": {"type": "json_schema", "json_schema": schema}},
+        "max_tokens": request.max_tokens,
+    }
+    if request.wants_logprobs:
+        options |= {"logprobs": True, "top_logprobs": _TOP_LOGPROBS}
+    return options
+
+
+def _reply_of(message: BaseMessage) -> ChatReply:
+    if not isinstance(message, AIMessage):
+        raise TransientModelError(f"the server's answer is no chat message: {str(message)[:120]!r}")
+    facts = message.response_metadata
+    refusal = message.additional_kwargs.get("refusal")
+    finish = "refusal" if refusal else str(facts.get("finish_reason") or facts.get("stop_reason") or "")
+    if not finish:
+        raise TransientModelError("the reply ended without a finish reason: it may be incomplete")
+    text = message.text if isinstance(message.text, str) else str(message.content)
+    return ChatReply(
+        text=refusal or text,
+        finish_reason="stop" if finish in {"end_turn", "STOP"} else finish,
+        usage=_usage_of(message),
+        logprobs=_logprobs_of(facts.get("logprobs")),
+    )
+
+
+def _usage_of(message: AIMessage) -> Usage:
+    counted = message.usage_metadata
+    if counted is None:
+        return Usage(model_calls=1)
+    return Usage(
+        model_calls=1,
+        prompt_tokens=counted["input_tokens"],
+        completion_tokens=counted["output_tokens"],
+        cached_tokens=counted.get("input_token_details", {}).get("cache_read") or 0,
+    )
+
+
+def _logprobs_of(raw: Mapping[str, Any] | None) -> tuple[TokenLogprobs, ...]:
+    rows = (raw or {}).get("content") or ()
+    return tuple(
+        TokenLogprobs(
+            token=row["token"],
+            alternatives={other["token"]: other["logprob"] for other in row.get("top_logprobs") or ()}
+            or {row["token"]: row["logprob"]},
+        )
+        for row in rows
+    )
+
+
+def _translated(error: Exception, name: str) -> AgentError:
+    """Our error for one of the client's: what may pass, what will not, and what the user must set."""
+    match error:
+        case openai.AuthenticationError() | openai.PermissionDeniedError():
+            return ConfigError(f"the server refused the key for model {name!r}: set OPENAI_API_KEY to a valid one")
+        case openai.NotFoundError():
+            return ConfigError(
+                f"the server knows no model {name!r} or no such path: check FACTDESK_MODEL and FACTDESK_BASE_URL"
+            )
+        case openai.RateLimitError(code="insufficient_quota"):
+            return ConfigError(f"the account behind model {name!r} has no quota left: top it up or use another key")
+        case openai.BadRequestError() | openai.UnprocessableEntityError():
+            return ModelError(f"the server refused the request to model {name!r}: {_short(error)}")
+        case openai.APIConnectionError(request=request):
+            return TransientModelError(
+                f"no connection to {request.url.host}:{request.url.port} for model {name!r}: {_short(error)}"
+            )
+        case openai.APIStatusError():
+            wait = _retry_after(error.response.headers)
+            return TransientModelError(f"model {name!r}: status {error.status_code}", retry_after=wait)
+        case openai.OpenAIError() | json.JSONDecodeError() | AttributeError() | TypeError() | KeyError() | ValueError():
+            return TransientModelError(f"model {name!r}: unreadable answer ({type(error).__name__})")
+    return ModelError(f"model {name!r} failed: {type(error).__name__}: {_short(error)}")
+
+
+def _short(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    from email.utils import parsedate_to_datetime
+
+    value = headers.get("retry-after", "")
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        from datetime import UTC, datetime
+
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None

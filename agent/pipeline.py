@@ -1,0 +1,147 @@
+"""The order of the stages, and nothing else: an article in, a Result out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+
+from agent.attempt import Attempt
+from agent.domain import Claim, Document, Result, Run, Sentence, Usage, Verification
+from agent.errors import AgentError, ConfigError
+from agent.events import ClaimDone, ClaimStarted, Listener, RunStarted, SentenceDone, ignore
+from agent.llm.base import ChatModel
+from agent.runlog import RunLog
+from agent.settings import Settings
+from agent.sources import Sources
+from agent.stages.extract import Extracted, Window, as_one_claim, extract_window, leave_out, plan_windows
+from agent.stages.judge import StanceJudge
+from agent.stages.sentences import split_sentences
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Deps:
+    """What a run works with, put together once."""
+
+    model: ChatModel
+    judge: StanceJudge
+    sources: Sources
+    settings: Settings
+    log: RunLog
+    paid: Callable[[], Usage]
+    """What the models have cost since the start."""
+    listener: Listener = ignore
+
+
+async def verify_text(article: Document, run: Run, deps: Deps) -> Result:
+    """Verify every claim of an article. What an earlier run of the same id finished is kept, and not done again.
+
+    Raises:
+        InputError: the text has no sentence.
+        ConfigError: a key, address or model name is wrong; nothing more is tried.
+        StoreError: the run log cannot be written.
+    """
+    sentences = split_sentences(article.text)
+    most = deps.settings.max_sentences
+    slots = asyncio.Semaphore(max(1, deps.settings.concurrency // 2))  # the other half is for claims already found
+
+    async def work(before: Result) -> None:
+        for extracted in leave_out(sentences[most:]):
+            _save(extracted, before, deps)
+        windows = plan_windows(sentences[:most], article, size=deps.settings.window)
+        await _together([_verify_window(window, slots, before, deps) for window in windows])
+
+    return await _record(article, run, deps, sentences, work)
+
+
+async def verify_statement(article: Document, run: Run, deps: Deps) -> Result:
+    """Verify a whole text as one claim; raises as `verify_text` does."""
+    extracted = as_one_claim(article.text)
+
+    async def work(before: Result) -> None:
+        _save(extracted, before, deps)
+        await _together([_verify_and_save(claim, before, deps) for claim in extracted.claims])
+
+    return await _record(article, run, deps, (extracted.entry.sentence,), work)
+
+
+async def _record(
+    article: Document, run: Run, deps: Deps, sentences: Sequence[Sentence], work: Callable[[Result], Awaitable[None]]
+) -> Result:
+    """Do the work of a run between its start and its end in the log, however it ends."""
+    deps.log.start(run, article)
+    before = deps.log.load(run.id)
+    deps.listener(RunStarted(run_id=run.id, sentences=tuple(sentences)))
+    if before.run.complete and not before.has_failures:
+        return before
+    complete = False
+    try:
+        await work(before)
+        complete = True
+    finally:
+        usage = before.run.usage + deps.paid()
+        deps.log.finish(before.run.model_copy(update={"usage": usage, "complete": complete}))
+    return deps.log.load(run.id)
+
+
+async def verify_claim(claim: Claim, deps: Deps) -> Verification:
+    """Retrieve, judge, check and decide for one claim; what goes wrong becomes a Failure.
+
+    Raises:
+        ConfigError: see `verify_text`.
+    """
+    attempt = Attempt(claim, deps.judge, deps.sources)
+    try:
+        for number in range(1, deps.settings.max_rounds + 1):
+            await attempt.look(number)
+            if attempt.has_evidence:
+                break
+        return attempt.conclude(abstain_below=deps.settings.abstain_below)
+    except ConfigError:
+        raise
+    except AgentError as error:
+        return attempt.fail(error)
+    except Exception as error:  # a defect of ours in one claim must not end the article
+        log.exception("defect while verifying claim %s", claim.id)
+        return attempt.fail(error)
+
+
+async def _verify_window(window: Window, slots: asyncio.Semaphore, before: Result, deps: Deps) -> None:
+    """Extract a window, then verify its claims side by side."""
+    async with slots:
+        extracted = await extract_window(window, deps.model)
+    for one in extracted:
+        _save(one, before, deps)
+    claims = [claim for one in extracted for claim in one.claims]
+    await _together([_verify_and_save(claim, before, deps) for claim in claims])
+
+
+async def _verify_and_save(claim: Claim, before: Result, deps: Deps) -> None:
+    kept = next((v for v in before.verifications if v.claim.id == claim.id and not v.failure), None)
+    if kept is None:
+        deps.listener(ClaimStarted(claim=claim))
+        kept = await verify_claim(claim, deps)
+        deps.log.save_verification(before.run.id, kept, deps.sources.documents(_document_ids(kept)))
+    deps.listener(ClaimDone(verification=kept))
+
+
+def _save(extracted: Extracted, before: Result, deps: Deps) -> None:
+    deps.log.save_entry(before.run.id, extracted.entry, extracted.claims)
+    deps.listener(SentenceDone(entry=extracted.entry, claims=extracted.claims))
+
+
+def _document_ids(verification: Verification) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(hit.passage.document_id for hit in verification.hits))
+
+
+async def _together(work: Sequence[Coroutine[None, None, None]]) -> None:
+    """Run all at once; the first error stops the others and is raised as itself, not as a group."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(one)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from errors

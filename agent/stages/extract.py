@@ -1,0 +1,193 @@
+"""Extraction: which sentences can be checked, and the claims in them, each tied to its sentence.
+
+The model answers by sentence number with a kind and claims; code decides the status, guards the claims and falls
+back on the sentence itself. Selection, disambiguation and decomposition follow Claimify (Metropolitansky & Larson
+2025); the ledger accounts for every sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent.domain import (
+    Claim,
+    ClaimKind,
+    Data,
+    Document,
+    LedgerEntry,
+    Sentence,
+    SentenceStatus,
+    Span,
+    claim_id,
+    normalise,
+)
+from agent.errors import ModelError
+from agent.llm.base import ChatModel, ChatRequest, Message
+from agent.llm.reply import ask, keyed_schema, parse_keyed
+from agent.text import as_data, content_words, numbers
+from prompts import load
+
+MOST_CLAIMS = 4
+"""Claims the model may find in one sentence."""
+_LONGEST_CLAIM = 600
+_CONTEXT_SENTENCES = 2
+_CONTEXT_CHARACTERS = 700
+_TOKENS_PER_SENTENCE = 220
+_SHARED_WORDS = 0.6
+
+_Kind = Literal[
+    "event", "quantity", "quote", "causal", "comparison", "law", "biography",
+    "opinion", "intent", "prediction", "question", "instruction", "boilerplate", "ambiguous",
+]  # fmt: skip
+_REASONS = {
+    "opinion": "an opinion or a judgement of value",
+    "intent": "says what somebody wants, knows or means to do",
+    "prediction": "about the future",
+    "question": "a question",
+    "instruction": "a request or an instruction",
+    "boilerplate": "not part of the text proper",
+    "ambiguous": "it cannot be told from the article what it is about",
+}
+_ATTRIBUTION = ("said", "says", "told", "wrote", "claimed", "stated", "announced", "suggested", "questioned", "called")
+
+
+class _Extraction(BaseModel):
+    """What the model says of one sentence."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: _Kind
+    claims: list[str] = Field(max_length=MOST_CLAIMS)
+
+
+class Window(Data):
+    """Sentences that are sent in one call, with the article before them."""
+
+    title: str
+    before: tuple[Sentence, ...]
+    sentences: tuple[Sentence, ...]
+
+
+class Extracted(NamedTuple):
+    """One sentence's line of the ledger, and its claims."""
+
+    entry: LedgerEntry
+    claims: tuple[Claim, ...]
+
+
+def plan_windows(sentences: Sequence[Sentence], article: Document, *, size: int) -> tuple[Window, ...]:
+    """Cut the article into windows of at most `size` sentences that can be asked about at the same time."""
+    starts = range(0, len(sentences), size)
+    return tuple(
+        Window(title=article.title, before=tuple(sentences[:at]), sentences=tuple(sentences[at : at + size]))
+        for at in starts
+    )
+
+
+async def extract_window(window: Window, model: ChatModel) -> tuple[Extracted, ...]:
+    """The ledger lines and claims of a window's sentences; when the model fails, all of them have failed.
+
+    Raises:
+        ConfigError: the model cannot be used at all.
+    """
+    keys = [f"s{number}" for number in range(1, len(window.sentences) + 1)]
+    try:
+        items, _ = await ask(model, _request(window, keys), lambda text: parse_keyed(text, keys, _Extraction))
+    except ModelError as error:
+        return tuple(_failed(sentence, str(error)) for sentence in window.sentences)
+    known = _known_text(window)
+    return tuple(_extracted(sentence, item, known) for sentence, item in zip(window.sentences, items, strict=True))
+
+
+def _request(window: Window, keys: Sequence[str]) -> ChatRequest:
+    prompt = load("extract")
+    turns = prompt.render(
+        title=as_data(window.title) or "(none)",
+        before=_context(window) or "(start)",
+        sentences="\n".join(f"[{n}] {as_data(s.text)}" for n, s in enumerate(window.sentences, 1)),
+    )
+    return ChatRequest(
+        messages=tuple(Message(role=role, content=text) for role, text in turns),
+        schema_name="extraction",
+        json_schema=keyed_schema(keys, _Extraction),
+        max_tokens=_TOKENS_PER_SENTENCE * len(keys),
+    )
+
+
+def _context(window: Window) -> str:
+    """The lead and the last sentences before the window, as one line."""
+    chosen = window.before[:1] + window.before[1:][-_CONTEXT_SENTENCES:]
+    return " ".join(as_data(sentence.text)[:_CONTEXT_CHARACTERS] for sentence in chosen)
+
+
+def _known_text(window: Window) -> str:
+    """All that a claim of this window may draw on."""
+    return " ".join((window.title, *(s.text for s in (*window.before, *window.sentences))))
+
+
+def _failed(sentence: Sentence, reason: str) -> Extracted:
+    return Extracted(LedgerEntry(sentence=sentence, status=SentenceStatus.FAILED, reason=reason), ())
+
+
+def _extracted(sentence: Sentence, item: _Extraction, known: str) -> Extracted:
+    texts = [text for text in (" ".join(claim.split()) for claim in item.claims) if text]
+    if item.kind == "ambiguous" or (item.kind in _REASONS and not texts):
+        status = SentenceStatus.AMBIGUOUS if item.kind == "ambiguous" else SentenceStatus.NOT_CHECKABLE
+        return Extracted(LedgerEntry(sentence=sentence, status=status, reason=_REASONS[item.kind]), ())
+    kind = ClaimKind.OTHER if item.kind in _REASONS else ClaimKind(item.kind)
+    claims = tuple(_claims(sentence, texts, kind, known))
+    ids = tuple(claim.id for claim in claims)
+    return Extracted(LedgerEntry(sentence=sentence, status=SentenceStatus.CHECKED, reason="", claim_ids=ids), claims)
+
+
+def _claims(sentence: Sentence, texts: Sequence[str], kind: ClaimKind, known: str) -> Iterator[Claim]:
+    """One claim for each text that passes the guard; the sentence itself, once, for all that do not or for none."""
+    own = " ".join(sentence.text.split())
+    seen: set[str] = set()
+    for text in texts or (own,):
+        passes = _is_grounded(text, known)
+        chosen = text if passes and text != own else own
+        if normalise(chosen) in seen:
+            continue
+        seen.add(normalise(chosen))
+        yield Claim(
+            id=claim_id(chosen, sentence.index),
+            text=chosen,
+            sentence_index=sentence.index,
+            origin=sentence.span,
+            kind=kind,
+            speaker=_speaker(chosen) if kind is ClaimKind.QUOTE else None,
+            is_sentence=chosen == own,
+        )
+
+
+def _is_grounded(text: str, known: str) -> bool:
+    """Whether a claim brings no number and hardly a word that the article has not."""
+    if len(text) > _LONGEST_CLAIM or not numbers(text) <= numbers(known):
+        return False
+    words, given = content_words(text), set(content_words(known))
+    return bool(words) and sum(word in given for word in words) >= _SHARED_WORDS * len(words)
+
+
+def _speaker(text: str) -> str | None:
+    """Who a claim says said it: the words before the first verb of saying."""
+    words = text.split()
+    at = next((i for i, word in enumerate(words) if word.strip(",") in _ATTRIBUTION), 0)
+    return " ".join(words[:at]).strip(",") or None if at <= 10 else None
+
+
+def leave_out(sentences: Sequence[Sentence]) -> tuple[Extracted, ...]:
+    """Ledger lines of sentences past the limit of the run: they failed, and say why."""
+    return tuple(_failed(sentence, "left out: past the limit of sentences (max_sentences)") for sentence in sentences)
+
+
+def as_one_claim(text: str) -> Extracted:
+    """The ledger line and the claim of a text that is itself a claim, as the user gave it."""
+    start = len(text) - len(text.lstrip())
+    sentence = Sentence(index=0, span=Span(start=start, end=len(text.rstrip())), text=text.strip())
+    own = " ".join(text.split())
+    claim = Claim(id=claim_id(own, 0), text=own, sentence_index=0, origin=sentence.span, is_sentence=True)
+    entry = LedgerEntry(sentence=sentence, status=SentenceStatus.CHECKED, reason="", claim_ids=(claim.id,))
+    return Extracted(entry, (claim,))

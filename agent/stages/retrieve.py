@@ -1,0 +1,194 @@
+"""Queries to hits: two rankings a query, fused, held to the time limit, with copies and publishers capped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from agent.domain import Document, Hit, Passage, Query, normalise, short_hash
+from agent.store.base import PassageStore, TimeLimit
+
+_RRF_K = 60
+"""Constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)."""
+_OVERFETCH = 4
+_MOST_PER_PUBLISHER = 2
+_SHINGLE_WORDS = 5
+_COPY_SHARE = 0.6
+"""Part of the shorter text's shingles that makes the other one its copy."""
+_COMPARED_CHARACTERS = 20_000
+"""How much of a document is compared with others: more than any wire story."""
+_FEW_SHINGLES = 8
+"""So short a text may be a mere quotation in the other: then the texts as a whole must be alike."""
+
+_WORD = re.compile(r"\w+")
+_RELAY = re.compile(
+    r"\s*[(\[]\s*(?i:via|mirror\w*|relay\w*|repost\w*|reproduced|republished|excerpt\w*|copy|with|on)\b.*"
+    r"|[\s,;]+(?:via|relaying)\s.*",
+    re.DOTALL,
+)
+"""What a publisher's name says about who passed the text on: `AFP (via Breitbart)`."""
+_HOST = re.compile(r"(?:[\w-]+\.)+[a-z]{2,}")
+_SHARED_HOSTS = ("blogspot.com", "github.io", "medium.com", "substack.com", "wordpress.com")
+"""Hosts of many publishers, told apart by the name before."""
+_SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "gob", "gov", "gouv", "mil", "net", "org"})
+_ARCHIVED = re.compile(r"^https?://web\.archive\.org/web/[^/]+/(?=https?://)", re.IGNORECASE)
+
+_Shingles = frozenset[tuple[str, ...]]
+
+
+class _Candidate(NamedTuple):
+    passage: Passage
+    score: float
+    dense_rank: int | None
+    lexical_rank: int | None
+    publisher: str
+
+
+def retrieve(
+    queries: Sequence[Query],
+    store: PassageStore,
+    *,
+    limit: int,
+    when: TimeLimit,
+    seen: frozenset[str] = frozenset(),
+) -> tuple[Hit, ...]:
+    """The `limit` passages that fit the queries best, best first, without those whose ids were seen.
+
+    At most two passages of a publisher and one of several near copies are taken, more only when there
+    is nothing else. Origins are right within one call; `origins_of` joins the hits of several.
+    """
+    width = _OVERFETCH * limit + len(seen)
+    dense = [_ranks(store.search_dense(query.text, limit=width, when=when)) for query in queries]
+    lexical = [_ranks(store.search_lexical(query.text, limit=width, when=when)) for query in queries]
+    passages = {passage.id: passage for leg in (*dense, *lexical) for passage, _ in leg.values()}
+    documents = store.documents(sorted({passage.document_id for passage in passages.values()}))
+    candidates = [
+        _candidate(passage, documents[passage.document_id], dense, lexical)
+        for passage in passages.values()
+        if passage.document_id in documents and when.allows(documents[passage.document_id])
+    ]
+    picked = _pick(candidates, limit=limit, seen=seen)
+    origins = origins_of([candidate.passage for candidate in picked], documents)
+    return tuple(
+        Hit(
+            passage=candidate.passage,
+            rank=rank,
+            score=candidate.score,
+            dense_rank=candidate.dense_rank,
+            lexical_rank=candidate.lexical_rank,
+            origin=origins[candidate.passage.id],
+        )
+        for rank, candidate in enumerate(picked, start=1)
+    )
+
+
+def origins_of(passages: Sequence[Passage], documents: Mapping[str, Document]) -> dict[str, str]:
+    """Origin of each passage, by passage id: the same for one publisher's texts and for near copies.
+
+    Two passages are near copies when they, or the documents they come from, share most of their words in order.
+    The relation carries over: a copy of a copy, and what else that publisher wrote, are one origin.
+    """
+    used = sorted({passage.document_id for passage in passages})
+    texts = {key: _shingles(documents[key].text[:_COMPARED_CHARACTERS]) for key in used}
+    own = [_shingles(passage.text) for passage in passages]
+    names = [publisher_key(documents[passage.document_id]) for passage in passages]
+    group = list(range(len(passages)))
+    for later, passage in enumerate(passages):
+        for earlier in range(later):
+            whole = texts[passages[earlier].document_id], texts[passage.document_id]
+            is_same = names[earlier] == names[later]
+            if is_same or _is_copy(own[earlier], own[later]) or _is_copy(*whole):
+                old, new = group[later], group[earlier]
+                group = [new if number == old else number for number in group]
+    return {
+        passage.id: short_hash("origin", min(name for name, other in zip(names, group, strict=True) if other == number))
+        for passage, number in zip(passages, group, strict=True)
+    }
+
+
+def publisher_key(document: Document) -> str:
+    """Publisher for comparing: its name without relays and article, else the domain, else the document."""
+    name = normalise(_RELAY.sub("", document.publisher or "") or document.publisher or "")
+    if _HOST.fullmatch(name):
+        return _domain(f"//{name}")
+    words = _WORD.findall(name.removeprefix("the ").replace(".", ""))
+    return " ".join(words) or _domain(document.url or "") or f"document {document.id}"
+
+
+def _domain(url: str) -> str:
+    """The part of a host that is registered by one owner, by rule of thumb: `www.bbc.co.uk` is `bbc.co.uk`."""
+    try:
+        host = (urlsplit(_ARCHIVED.sub("", url)).hostname or "").rstrip(".").removeprefix("www.")
+    except ValueError:  # brackets that are no IPv6 address
+        return ""
+    labels = host.split(".")
+    is_numeric = labels[-1].isdigit() or ":" in host
+    if is_numeric or any(host.endswith(f".{shared}") for shared in _SHARED_HOSTS):
+        return host
+    is_national = len(labels[-1]) == 2 and len(labels) > 2 and labels[-2] in _SECOND_LEVEL
+    return ".".join(labels[-3 if is_national else -2 :])
+
+
+def _ranks(found: Iterable[Passage]) -> dict[str, tuple[Passage, int]]:
+    ranks: dict[str, tuple[Passage, int]] = {}
+    for rank, passage in enumerate(found, start=1):
+        ranks.setdefault(passage.id, (passage, rank))
+    return ranks
+
+
+_Legs = Sequence[Mapping[str, tuple[Passage, int]]]
+
+
+def _candidate(passage: Passage, document: Document, dense: _Legs, lexical: _Legs) -> _Candidate:
+    by_meaning = sorted(leg[passage.id][1] for leg in dense if passage.id in leg)
+    by_words = sorted(leg[passage.id][1] for leg in lexical if passage.id in leg)
+    return _Candidate(
+        passage=passage,
+        # summed in order of rank, so that the order of the queries cannot change a last digit
+        score=sum(1 / (_RRF_K + rank) for rank in sorted(by_meaning + by_words)),
+        dense_rank=min(by_meaning, default=None),
+        lexical_rank=min(by_words, default=None),
+        publisher=publisher_key(document),
+    )
+
+
+def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str]) -> list[_Candidate]:
+    """The best that are no copies of a better (or seen) one and within the cap; the rest only fills up."""
+    ordered = sorted(candidates, key=_order)
+    texts = [_shingles(candidate.passage.text) for candidate in ordered if candidate.passage.id in seen]
+    kept: list[_Candidate] = []
+    rest: list[_Candidate] = []
+    for candidate in ordered:
+        if len(kept) == limit:
+            break
+        if candidate.passage.id in seen:
+            continue
+        of_publisher = sum(other.publisher == candidate.publisher for other in kept)
+        text = _shingles(candidate.passage.text)
+        if of_publisher < _MOST_PER_PUBLISHER and not any(_is_copy(text, other) for other in texts):
+            kept.append(candidate)
+            texts.append(text)
+        else:
+            rest.append(candidate)
+    return sorted((kept + rest)[:limit], key=_order)
+
+
+def _order(candidate: _Candidate) -> tuple[float, str]:
+    return -candidate.score, candidate.passage.id
+
+
+def _shingles(text: str) -> _Shingles:
+    """All runs of five words; of a shorter text the whole."""
+    words = _WORD.findall(normalise(text))
+    runs = range(max(1, len(words) - _SHINGLE_WORDS + 1))
+    return frozenset(tuple(words[start : start + _SHINGLE_WORDS]) for start in runs) if words else frozenset()
+
+
+def _is_copy(one: _Shingles, other: _Shingles) -> bool:
+    """Whether most of the smaller set (of a very small one: of both together) is shared."""
+    shared = len(one & other)
+    smaller = min(len(one), len(other))
+    whole = smaller if smaller >= _FEW_SHINGLES else len(one | other)
+    return shared > 0 and shared >= _COPY_SHARE * whole

@@ -1,0 +1,61 @@
+"""Small text tools several stages share: outside text made safe for a prompt, and the words and numbers in a text."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from agent.domain import Span
+
+_STOP = """
+a about above after again against all also an and any are as at be because been before being below between
+both but by can could did do does doing down during each few for from further had has have having he her here
+hers him his how i if in into is it its itself just me more most my no nor not now of off on once only or
+other our out over own same she should so some such than that the their theirs them then there these they this
+those through to too under until up very was we were what when where which while who whom why will with would
+you your
+"""
+STOP_WORDS = frozenset(_STOP.split())
+
+_WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
+_NUMBER = re.compile(r"\d+(?:[.,\u00a0\u202f]\d+)*")
+_TAG = re.compile(r"<(?=/?p\d|\|)")
+
+
+def as_data(text: str) -> str:
+    """One line of outside text that cannot be taken for our own marks or for control tokens of a model.
+
+    White space is made single blanks; control, format, tag and bidirectional characters are dropped; the opening of
+    our passage tags and of control tokens such as `<|im_start|>` is broken.
+    """
+    kept = "".join(char if char.isspace() or unicodedata.category(char)[0] != "C" else "" for char in text)
+    return _TAG.sub("‹", " ".join(kept.split()))
+
+
+def content_words(text: str) -> list[str]:
+    """Lower-case words without stop words, lightly stemmed, in order; numbers are words too."""
+    return [stem(word) for word in (raw.casefold() for raw in _WORD.findall(text)) if word not in STOP_WORDS]
+
+
+def stem(word: str) -> str:
+    """A word without its commonest English endings; only for comparing words with each other."""
+    for ending in ("'s", "’s", "ies", "ing", "ed", "es", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)] + ("y" if ending == "ies" else "")
+    return word
+
+
+def numbers(text: str) -> frozenset[str]:
+    """The numbers written with digits in a text, without separators of thousands."""
+    return frozenset(re.sub(r"[,\u00a0\u202f](?=\d{3}\b)", "", found) for found in _NUMBER.findall(text))
+
+
+def sentence_spans(text: str) -> tuple[Span, ...]:
+    """Spans of the sentences in running text, without the white space around them."""
+    from nupunkt import sent_spans
+
+    return tuple(
+        Span(start=start + len(raw) - len(raw.lstrip()), end=start + len(raw.rstrip()))
+        for start, end in sent_spans(text)
+        if (raw := text[start:end]).strip()
+    )

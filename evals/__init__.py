@@ -1,0 +1,1 @@
+"""Evaluation: gold cases, scorers, intervals and benchmarks."""

@@ -1,0 +1,1 @@
+"""Benchmarks: speed, calls, tokens and memory, as figures and never as tests."""

@@ -1,0 +1,23 @@
+"""The fault-injecting model server that lies beside the checkout: not ours to ship, used when it is there."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+_FILE = Path(__file__).parents[2] / "shared" / "tools" / "fault_llm.py"
+
+
+def fault_server(faults=(), **options):
+    """A `FaultServer` context manager, or a skip with the reason."""
+    if not _FILE.is_file():
+        pytest.skip("the fault-injecting server (shared/tools/fault_llm.py) is not beside this checkout")
+    if "fault_llm" not in sys.modules:
+        spec = importlib.util.spec_from_file_location("fault_llm", _FILE)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["fault_llm"] = module
+        spec.loader.exec_module(module)
+    return sys.modules["fault_llm"].FaultServer(list(faults), **options)

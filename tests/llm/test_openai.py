@@ -1,0 +1,140 @@
+"""The adapter to chat models, over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage
+from pydantic import SecretStr
+
+from agent.errors import ConfigError, ModelError, TransientModelError
+from agent.llm.base import ChatRequest, Message
+from agent.llm.openai import LangChainModel, connect
+from tests.faults import fault_server
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
+REQUEST = ChatRequest(
+    messages=(Message(role="system", content="s"), Message(role="user", content="?")),
+    schema_name="test",
+    json_schema=SCHEMA,
+    max_tokens=50,
+)
+
+
+def model(base_url, timeout=10.0, key="sk-test"):
+    return connect("mock-model", base_url=base_url, api_key=SecretStr(key), timeout=timeout)
+
+
+def answer(text="{}", **choice):
+    return {
+        "id": "x", "object": "chat.completion", "created": 1, "model": "m",
+        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}} | choice],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12,
+                  "prompt_tokens_details": {"cached_tokens": 4}},
+    }  # fmt: skip
+
+
+def test_schema_limits_and_logprobs_are_asked_for(httpserver):
+    """The request on the wire is what the stage asked; the reply comes back raw, with its counts."""
+    logprobs = {"content": [{"token": "{}", "logprob": -0.1, "top_logprobs": [{"token": "{}", "logprob": -0.1}]}]}
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(answer(logprobs=logprobs))
+    request = REQUEST.model_copy(update={"wants_logprobs": True})
+    reply = asyncio.run(model(httpserver.url_for("/v1")).complete(request))
+    sent = json.loads(httpserver.log[0][0].data)
+    assert sent["response_format"]["json_schema"]["schema"] == SCHEMA
+    assert (
+        sent["max_completion_tokens" if "max_completion_tokens" in sent else "max_tokens"],
+        sent["temperature"],
+    ) == (50, 0)
+    assert sent["logprobs"] is True
+    assert [turn["role"] for turn in sent["messages"]] == ["system", "user"]
+    assert (reply.text, reply.finish_reason) == ("{}", "stop")
+    assert reply.logprobs[0].alternatives == {"{}": -0.1}
+    usage = reply.usage
+    assert (usage.model_calls, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens) == (1, 9, 4, 3)
+
+
+def test_a_failure_is_one_request(httpserver):
+    """The client retries nothing by itself."""
+    httpserver.expect_request("/v1/chat/completions").respond_with_data(
+        "busy", status=503, headers={"Retry-After": "7"}
+    )
+    with pytest.raises(TransientModelError) as caught:
+        asyncio.run(model(httpserver.url_for("/v1")).complete(REQUEST))
+    assert caught.value.retry_after == 7
+    assert len(httpserver.log) == 1
+
+
+def test_a_refusal_is_told_from_text(httpserver):
+    """`message.refusal` gives the finish reason `refusal`."""
+    message = {"role": "assistant", "content": None, "refusal": "I cannot help with that"}
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(answer(message=message))
+    reply = asyncio.run(model(httpserver.url_for("/v1")).complete(REQUEST))
+    assert (reply.finish_reason, reply.text) == ("refusal", "I cannot help with that")
+
+
+def test_no_server_names_the_address():
+    """A wrong address is named."""
+    with pytest.raises(TransientModelError, match="no connection to 127.0.0.1:9 "):
+        asyncio.run(model("http://127.0.0.1:9/v1").complete(REQUEST))
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "says"),
+    [
+        ("always:key", ConfigError, "OPENAI_API_KEY"),
+        ("always:model", ConfigError, "FACTDESK_MODEL"),
+        ("always:quota", ConfigError, "quota"),
+        ("always:400", ModelError, "refused the request"),
+        ("always:context", ModelError, "refused the request"),
+        ("always:408", TransientModelError, None),
+        ("always:429", TransientModelError, None),
+        ("always:500", TransientModelError, None),
+        ("always:reset", TransientModelError, None),
+        ("always:hang=5", TransientModelError, "1 s"),
+        ("always:slow=5", TransientModelError, "1 s"),
+        ("always:truncate", TransientModelError, None),
+        ("always:html", TransientModelError, None),
+        ("always:badbody", TransientModelError, None),
+    ],
+)
+def test_every_fault_becomes_one_of_our_errors(fault, error, says):
+    """What may pass and what will not are told apart, with one request, and the key is in no message."""
+    with fault_server([fault]) as server:
+        with pytest.raises(error, match=says) as caught:
+            asyncio.run(model(server.base_url, timeout=1, key="sk-canary-123456").complete(REQUEST))
+        assert type(caught.value) is error
+        assert "canary" not in str(caught.value)
+        assert server.stats()["requests"] == 1
+
+
+@pytest.mark.parametrize(("fault", "finish"), [("always:length", "length"), ("always:filter", "content_filter")])
+def test_unfinished_replies_say_so(fault, finish):
+    """Incomplete is never taken for complete."""
+    with fault_server([fault]) as server:
+        assert asyncio.run(model(server.base_url).complete(REQUEST)).finish_reason == finish
+
+
+def test_another_providers_model_gets_the_schema_in_words():
+    """A LangChain model that does not speak OpenAI's protocol is told the schema in the last message."""
+    seen = []
+
+    class Recording(GenericFakeChatModel):
+        def _generate(self, messages, *args, **kwargs):
+            seen.extend(messages)
+            return super()._generate(messages, *args, **kwargs)
+
+    reply = AIMessage(content='{"a": "b"}', response_metadata={"stop_reason": "end_turn"})
+    chat = LangChainModel(Recording(messages=iter([reply])), model_id="other", timeout=5, speaks_openai=False)
+    found = asyncio.run(chat.complete(REQUEST))
+    assert (found.text, found.finish_reason) == ('{"a": "b"}', "stop")
+    assert json.dumps(SCHEMA) in seen[-1].content
+
+
+def test_a_missing_provider_package_is_named():
+    """`provider:model` needs that provider's LangChain package."""
+    with pytest.raises(ConfigError, match="not installed"):
+        connect("anthropic:some-model", base_url=None, api_key=None, timeout=1)

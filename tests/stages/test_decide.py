@@ -1,0 +1,101 @@
+"""From evidence to a verdict."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.domain import Check, CheckKind, Label, Stance, Verdict
+from agent.stages.decide import check_verdict, confidence_of, decide
+from tests.build import document, evidence
+
+A, B, C, D = (document(f"Text of {name}.", name, publisher=f"Paper {name}") for name in "abcd")
+DOCUMENTS = {source.id: source for source in (A, B, C, D)}
+YES, NO, MEH = Stance.SUPPORTS, Stance.REFUTES, Stance.NEUTRAL
+
+
+def verdict(*pieces, checks=(), **options):
+    return decide(pieces, checks, DOCUMENTS, **options)
+
+
+@pytest.mark.parametrize(
+    ("stances", "label"),
+    [
+        ((), Label.NOT_ENOUGH_EVIDENCE),
+        ((MEH, MEH), Label.NOT_ENOUGH_EVIDENCE),
+        ((YES, MEH), Label.SUPPORTED),
+        ((NO, MEH), Label.REFUTED),
+        ((YES, NO), Label.CONFLICTING),
+        ((YES, YES, NO), Label.CONFLICTING),
+        ((YES, YES, YES, NO), Label.SUPPORTED),
+        ((NO, NO, NO, YES), Label.REFUTED),
+    ],
+)
+def test_the_label_follows_from_the_weights_of_the_sides(stances, label):
+    """One side decides; two sides conflict unless one is three times the other."""
+    pieces = [evidence(source, stance) for source, stance in zip((A, B, C, D), stances, strict=False)]
+    found = verdict(*pieces)
+    assert found.label is label
+    check_verdict(found, pieces, DOCUMENTS)
+
+
+def test_copies_of_one_origin_count_once():
+    """Thirty wire copies are one voice, so they do not outweigh a contrary one."""
+    copies = [evidence(document(f"Copy {n}.", f"x{n}"), YES, origin="wire") for n in range(30)]
+    sources = DOCUMENTS | {f"x{n}": document(f"Copy {n}.", f"x{n}") for n in range(30)}
+    found = decide([*copies, evidence(A, NO)], (), sources)
+    assert (found.label, found.origins) == (Label.CONFLICTING, 2)
+
+
+def test_a_failed_check_blocks_support_and_is_said():
+    """A number that differs cannot support, and the justification names the source."""
+    piece = evidence(A, YES)
+    failed = Check(kind=CheckKind.NUMBER, claim_value="62", quote_value="15", agrees=False, passage_id=piece.passage_id)
+    found = verdict(piece, checks=[failed])
+    assert (found.label, found.rationale) == (Label.NOT_ENOUGH_EVIDENCE, ())
+    assert "Paper a" in found.justification
+
+
+def test_the_justification_quotes_both_sides():
+    """A contrary voice is cited even when it is outweighed."""
+    found = verdict(evidence(A, YES), evidence(B, YES), evidence(C, YES), evidence(D, NO))
+    assert found.justification.startswith("3 independent origins support it:")
+    assert "1 independent origin contradicts it: Paper d: “Text of d”." in found.justification
+    assert {citation.stance for citation in found.rationale} == {YES, NO}
+
+
+def test_low_confidence_abstains():
+    """The threshold is the user's; the label stays visible."""
+    assert verdict(evidence(A, YES), abstain_below=0.99).abstained
+    assert not verdict(evidence(A, YES), abstain_below=0.5).abstained
+
+
+@given(st.lists(st.sampled_from([YES, NO, MEH]), max_size=4), st.randoms())
+def test_the_order_of_evidence_does_not_matter(stances, random):
+    """Same evidence, same verdict."""
+    pieces = [evidence(s, stance, score=0.7) for s, stance in zip((A, B, C, D), stances, strict=False)]
+    shuffled = random.sample(pieces, len(pieces))
+    assert verdict(*pieces) == verdict(*shuffled)
+
+
+@given(st.floats(0, 20), st.floats(0, 20))
+def test_confidence_is_a_probability_and_grows_with_the_deciding_side(support, against):
+    """Within [0, 1], and more support makes `supported` surer."""
+    for label in Label:
+        assert 0 <= confidence_of(label, support, against) <= 1
+    more = confidence_of(Label.SUPPORTED, max(support, against) + 1, against)
+    assert more >= confidence_of(Label.SUPPORTED, max(support, against), against)
+
+
+def test_a_verdict_that_does_not_rest_on_its_evidence_is_a_defect():
+    """A citation from elsewhere, a moved quote, or a label without its side raises."""
+    piece = evidence(A, YES)
+    good = verdict(piece)
+    with pytest.raises(ValueError, match="belongs to no evidence"):
+        check_verdict(good, [], DOCUMENTS)
+    with pytest.raises(ValueError, match="not at its place"):
+        check_verdict(good, [piece], {"a": document("Other text.", "a")})
+    bare = Verdict(label=Label.REFUTED, justification="", origins=0)
+    with pytest.raises(ValueError, match="no citation that"):
+        check_verdict(bare, [piece], DOCUMENTS)

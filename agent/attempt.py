@@ -69,7 +69,7 @@ class Attempt:
             for piece in self._evidence
             if piece.citation is not None
             for check in compare(
-                self._claim.text, piece.citation.quote, piece.passage_id, passage=texts[piece.passage_id]
+                self._claim.text, piece.citation.quote, piece.passage_id, context=texts[piece.passage_id]
             )
         )
         self._stage = "decide"

@@ -103,9 +103,8 @@ async def replay(recorded: Result, log: RunLog, scratch: RunLog) -> Result:
     run = recorded.run
     if not run.complete:
         raise InputError(f"run {run.id!r} was broken off: finish it with the same verify command before replaying it")
-    settings = load_settings(
-        {**run.settings, "profile": run.profile, "model": "-", "base_url": "-", "api_key": "-"}, {}
-    )
+    chosen = {name: value for name, value in run.settings.items() if name != _WHOLE}
+    settings = load_settings({**chosen, "profile": run.profile, "model": "-", "base_url": "-", "api_key": "-"}, {})
     model = ReplayModel(run.models["extract"], log)
     deps = Deps(
         model=model,

@@ -1,7 +1,7 @@
 """The data that flows from stage to stage: immutable, validated, written to JSON and SQLite as it is.
 
 Offsets are Python string offsets (code points), half-open. Identifiers are derived from content: the same
-input gives the same id. Words follow the field (AVeriTeC, FActScore, SciFact): see docs/words.md.
+input gives the same id. Words follow the field (AVeriTeC, FActScore, SciFact): see docs/design.md.
 """
 
 from __future__ import annotations

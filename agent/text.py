@@ -26,10 +26,11 @@ def as_data(text: str) -> str:
     """One line of outside text that cannot be taken for our own marks or for control tokens of a model.
 
     White space is made single blanks; control, format, tag and bidirectional characters are dropped; the opening of
-    our passage tags and of control tokens such as `<|im_start|>` is broken.
+    our passage tags and of control tokens such as `<|im_start|>` is broken; straight double quotation marks become
+    curly ones, which a small model can repeat inside JSON.
     """
     kept = "".join(char if char.isspace() or unicodedata.category(char)[0] != "C" else "" for char in text)
-    return _TAG.sub("‹", " ".join(kept.split()))
+    return _TAG.sub("‹", " ".join(kept.split())).replace('"', "”")
 
 
 def content_words(text: str) -> list[str]:

@@ -8,7 +8,8 @@ import sys
 
 import typer
 
-from agent.cli import doctor, models, report, store, verify
+from agent.cli import models, report, store, verify
+from agent.cli.doctor import doctor
 from agent.errors import AgentError
 
 app = typer.Typer(
@@ -25,7 +26,7 @@ app.add_typer(store.app, name="store")
 app.command("report")(report.report)
 app.command("runs")(report.runs)
 app.add_typer(models.app, name="models")
-app.command("doctor")(doctor.doctor)
+app.command("doctor")(doctor)
 
 
 def main() -> None:

@@ -66,9 +66,9 @@ def list_(json: opt.JsonOption = False) -> None:
     if json:
         print(js.dumps(rows, indent=2))
         return
-    for row in rows:
-        state = "present" if row["present"] else "missing"
-        print(f"{row['name']:<28} {state:<8} {row['bytes'] / 1e6:>7.1f} MB  {row['licence']:<10}  {row['purpose']}")
+    for model in _chosen(None):
+        state = "present" if is_present(model, folder) else "missing"
+        print(f"{model.name:<28} {state:<8} {model.bytes / 1e6:>7.1f} MB  {model.licence:<10}  {model.purpose}")
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +22,8 @@ def report(
     run_dir: opt.RunDirOption = None,
 ) -> None:
     """Make reports of a run again, from its log alone."""
+    from json import dumps
+
     from agent.cli.view import print_summary
     from agent.report import contract, tables
     from agent.report import html as page
@@ -35,7 +37,7 @@ def report(
         (html, page.to_html),
         (markdown, text.to_markdown),
         (csv, tables.to_csv),
-        (claimreview, tables.to_claimreview),
+        (claimreview, lambda found: dumps(tables.to_claimreview(found), ensure_ascii=False, indent=2) + "\n"),
     )
     for path, make in makers:
         if path:
@@ -49,10 +51,10 @@ def report(
         print_summary(result)
 
 
-def _check(data: dict[str, object]) -> None:
+def _check(data: dict[str, Any]) -> None:
     from agent.report.contract import verify_contract
 
-    violations = verify_contract(data)
+    violations = verify_contract(data, {name: row["text"] for name, row in data["documents"].items()})
     for violation in violations:
         print(violation)
     if violations:

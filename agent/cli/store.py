@@ -115,8 +115,8 @@ def remove(document_id: str, store: opt.StoreOption = None) -> None:
 
 @app.command()
 def check(store: opt.StoreOption = None, json: opt.JsonOption = False) -> None:
-    """Prove that every passage can be found again. Exit code 1: some cannot."""
-    with _open(store) as opened:
+    """Prove that every passage can be found again, and mend what can be mended. Exit code 1: something is wrong."""
+    with _open(store, write=True) as opened:
         report = opened.check()
     print(report.model_dump_json(indent=2) if json else report)
     if not report.ok:
@@ -126,6 +126,10 @@ def check(store: opt.StoreOption = None, json: opt.JsonOption = False) -> None:
 @app.command()
 def rebuild(store: opt.StoreOption = None) -> None:
     """Make the dense index again from the record."""
-    with _open(store, write=True) as opened:
-        opened.rebuild()
-        print(opened.check())
+    from agent.desk import embedder_of
+    from agent.settings import load_settings
+    from agent.store.hybrid import rebuild_store
+
+    settings = load_settings({"store_dir": store, "profile": "local"})
+    count = rebuild_store(settings.store_dir, embedder_of(settings), chroma_url=settings.chroma_url)
+    print(f"{count} passages indexed again")

@@ -27,7 +27,7 @@ from agent.domain import (
 from agent.errors import ModelError
 from agent.llm.base import ChatModel, ChatRequest, Message
 from agent.llm.reply import ask, keyed_schema, parse_keyed
-from agent.text import as_data, content_words, numbers
+from agent.text import STOP_WORDS, as_data, content_words, numbers
 from prompts import load
 
 MOST_CLAIMS = 4
@@ -164,11 +164,17 @@ def _claims(sentence: Sentence, texts: Sequence[str], kind: ClaimKind, known: st
 
 
 def _is_grounded(text: str, known: str) -> bool:
-    """Whether a claim brings no number and hardly a word that the article has not."""
-    if len(text) > _LONGEST_CLAIM or not numbers(text) <= numbers(known):
+    """Whether a claim is whole, and brings no number and hardly a word that the article has not."""
+    if len(text) > _LONGEST_CLAIM or _is_broken_off(text) or not numbers(text) <= numbers(known):
         return False
     words, given = content_words(text), set(content_words(known))
     return bool(words) and sum(word in given for word in words) >= _SHARED_WORDS * len(words)
+
+
+def _is_broken_off(text: str) -> bool:
+    """Whether a text ends in the middle: with a comma, a colon, or a word that needs another."""
+    last = text.split()[-1].casefold()
+    return last.endswith((",", ";", ":", "-")) or last in STOP_WORDS or last in _ATTRIBUTION
 
 
 def _speaker(text: str) -> str | None:

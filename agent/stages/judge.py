@@ -61,7 +61,7 @@ class _ByWords(BaseModel):
     """Reply for one passage: copied words, empty for none."""
 
     model_config = ConfigDict(extra="forbid")
-    quote: str = Field(max_length=400)
+    quote: str
     stance: _Stance
 
 
@@ -95,7 +95,7 @@ class LanguageModelJudge:
             return Judgement((), 0)
         shown = [choose_sentences(claim.text, hit.passage.text, limit=self._shown_sentences) for hit in hits]
         keys = [f"p{number}" for number in range(1, len(hits) + 1)]
-        item = _ByWords if self._quote_by == "words" else _ByNumber
+        item: type[_ByWords | _ByNumber] = _ByWords if self._quote_by == "words" else _ByNumber
         request = self._request(claim, _render(hits, shown, documents, numbered=item is _ByNumber), keys, item)
         items, reply = await ask(self._model, request, lambda text: parse_keyed(text, keys, item))
         scores = _scores(reply.logprobs, len(hits))

@@ -30,7 +30,9 @@ _EMBED_BATCH = 64
 """Passages between two reports of progress."""
 _OVERFETCH = 5
 _FEWEST, _MOST = 50, 2000
-"""Passages asked of the dense index at first and at last; then all that may be seen are compared one by one."""
+"""Passages asked of the dense index at first and at last."""
+_FEW_SEEN = 4096
+"""So many passages are compared one by one sooner than the dense index is asked again."""
 _QUERIES_KEPT = 64
 _SAMPLE = 50
 """Passages that `check` searches for."""
@@ -199,7 +201,8 @@ class Store:
             ids, vectors = self._record.vectors(found, when=when)
             if len(ids) >= limit:
                 return _best(query, [(ids, vectors)], limit)
-            if len(found) < wanted or wanted >= _MOST:
+            is_exhausted = len(found) < wanted or wanted >= _MOST
+            if is_exhausted or self._record.count_seen(when=when) <= _FEW_SEEN:
                 return _best(query, self._record.scan(when=when), limit)
             wanted = min(wanted * 4, max(_MOST, limit))
 
@@ -292,17 +295,20 @@ def _collection(record: RecordStore) -> Collection:
 
 @contextmanager
 def _writer_lock(folder: Path, *, create: bool) -> Iterator[None]:
-    if create:
-        folder.mkdir(parents=True, exist_ok=True)
-    elif not _record_path(folder).exists():
+    if not create and not _record_path(folder).exists():
         raise _no_store(folder)
     lock = FileLock(folder / "writer.lock", timeout=0, thread_local=False)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise StoreError(
             f"store {str(folder)!r} is being written to by another process: wait until it is done, or stop it"
         ) from None
+    except OSError as error:
+        raise StoreError(
+            f"store {str(folder)!r} cannot be written to ({error}): choose another folder with --store"
+        ) from error
     try:
         yield
     finally:

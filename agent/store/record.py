@@ -37,7 +37,8 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
             number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
             document_id TEXT NOT NULL REFERENCES documents (id),
             start_at INTEGER NOT NULL, end_at INTEGER NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL)""",
-        "CREATE INDEX passages_of_document ON passages (document_id)",
+        "CREATE INDEX passages_of_document ON passages (document_id, id)",
+        "CREATE INDEX documents_by_day ON documents (published, id)",
         """CREATE VIEW passage_words AS SELECT p.number AS number, d.title AS title, p.text AS text
             FROM passages p JOIN documents d ON d.id = p.document_id""",
         """CREATE VIRTUAL TABLE words USING fts5 (title, text, content = 'passage_words',
@@ -100,6 +101,12 @@ class RecordStore:
         """Number of documents and of passages."""
         row = self._rows("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM passages)")[0]
         return row[0], row[1]
+
+    def count_seen(self, *, when: TimeLimit) -> int:
+        """Number of passages that may be seen."""
+        sql = f"""SELECT count(*) FROM documents d CROSS JOIN passages p ON p.document_id = d.id
+            WHERE {_IN_TIME}"""  # noqa: S608 (constant)
+        return int(self._rows(sql, _limits(when))[0][0])
 
     def snapshot(self) -> str:
         """Hash over the embedder and every document with its passages; kept until the file changes."""
@@ -164,12 +171,12 @@ class RecordStore:
 
     def scan(self, *, when: TimeLimit) -> Iterator[tuple[list[str], Vectors]]:
         """All passages that may be seen with their vectors, some thousands at a time."""
-        sql = f"""SELECT p.number, p.id, p.vector FROM passages p {_DATED}
-            WHERE p.number > :last AND {_IN_TIME} ORDER BY p.number LIMIT {_SCAN}"""  # noqa: S608 (constants)
-        last = -1
-        while rows := self._rows(sql, _limits(when) | {"last": last}):
-            yield [row[1] for row in rows], self._stack(row[2] for row in rows)
-            last = rows[-1][0]
+        # From the documents to the passages, through indexes: reads no vector that may not be seen.
+        sql = f"""SELECT p.id FROM documents d CROSS JOIN passages p ON p.document_id = d.id
+            WHERE {_IN_TIME} ORDER BY p.id"""  # noqa: S608 (constant)
+        ids = [row[0] for row in self._rows(sql, _limits(when))]
+        for start in range(0, len(ids), _SCAN):
+            yield self.vectors(ids[start : start + _SCAN], when=when)
 
     def search(self, text: str, *, limit: int, when: TimeLimit) -> tuple[Passage, ...]:
         """The passages with the best BM25 score for the words of the text; ties in the order of their ids."""

@@ -66,9 +66,8 @@ def measure(latency: float) -> dict[str, float]:
 
 async def _run(article: Document, settings: Settings) -> int:
     embedder = HashEmbedder()
-    store = MemoryStore(embedder)
     sources = [_document(_PASSAGE.format(n=n, m=n % CLAIMS), f"r{n}") for n in range(5 * CLAIMS)]
-    store.add([(source, cut_passages(source)) for source in sources])
+    store = MemoryStore([(source, cut_passages(source)) for source in sources], embedder=embedder)
     with RunLog(settings.run_dir) as log, open_desk(settings, store, log) as deps:
         result = await verify_text(article, describe_run(article, deps, store, embedder), deps)
     wrong = [v for v in result.verifications if v.verdict is None or v.verdict.label != "supported"]
@@ -89,12 +88,12 @@ def _document(text: str, name: str) -> Document:
 def _script() -> list[dict[str, object]]:
     """Replies: every sentence is an event and its own claim; every passage supports by its second sentence."""
     item = {"kind": "event", "claims": []}
-    windows = [
+    windows: list[dict[str, object]] = [
         {"match": rf"(?s)\[{size}\] The mill(?!.*\[{size + 1}\])", "reply": {f"s{n}": item for n in range(1, size + 1)}}
         for size in range(8, 0, -1)
     ]
     stance = {"quote": "It is so.", "stance": "supports"}
-    judge = [
+    judge: list[dict[str, object]] = [
         {
             "match": rf"(?s)^Claim: .*</p{size}>(?!.*</p{size + 1}>)",
             "reply": {f"p{n}": stance for n in range(1, size + 1)},

@@ -41,7 +41,10 @@ def score(run: Row, gold: list[Row]) -> dict[str, Proportion]:
     judged = [(found, row) for found, row in pairs if found["verdict"]]
     right = sum(found["verdict"]["label"] == row["verdict"] for found, row in judged)
     citations = [c for claim in run["claims"] if claim["verdict"] for c in claim["verdict"]["citations"]]
-    broken = sum("citation" in line for line in verify_contract(run))
+    broken = sum(
+        "citation" in line
+        for line in verify_contract(run, {name: row["text"] for name, row in run["documents"].items()})
+    )
     cited = [
         (_documents(found["verdict"]["citations"]), {c["doc_id"] for c in row["citations"]}) for found, row in judged
     ]

@@ -76,6 +76,8 @@ def test_the_checkable_part_of_an_opinion_is_kept():
         "The bridge in Norvik opened in 1932.",
         "Volcanoes erupt because magma rises through fissures.",
         "x" * 700,
+        "Lorca said,",
+        "The bridge in Norvik opened in",
     ],
 )
 def test_a_claim_the_article_does_not_carry_is_replaced_by_its_sentence(text):

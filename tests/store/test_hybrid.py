@@ -132,6 +132,13 @@ def test_creating_needs_writing(tmp_path):
         Store.open(tmp_path, EMBEDDER, create=True)
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    """A file in the place of the folder is a StoreError with the cure."""
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match=r"store '.*file' cannot be written to.*--store"):
+        Store.open(tmp_path / "file", EMBEDDER, write=True, create=True)
+
+
 def test_another_embedder_is_refused(folder):
     """Both embedders are named, with the cure; the lock is free afterwards."""
     for write in (False, True):

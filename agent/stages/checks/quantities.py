@@ -45,6 +45,11 @@ _RATE = re.compile(
     r" ?(?:/|per |a |an |each |every )(second|minute|hour|day|week|month|year|yr|decade|century|capita|person)s?\b"
 )
 _AGE = re.compile(r"[- ]years?[- ](?:old|of age)\b")
+_OF = re.compile(
+    r"^ of (?:(?:the|its|his|her|their|these|those) )?"
+    r"(?:(?:\d+|two|three|four|five|six|seven|eight|nine|ten|twelve) )?"
+)
+"""Between a number and what it counts: two of the four lanes."""
 _ADJACENT_MONTH = re.compile(
     rf"^(?:-\d+)?(?:st|nd|rd|th)? ?(?:of )?(?:{MONTHS}|(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b)"
 )
@@ -230,11 +235,7 @@ def _plural_follows(sentence: str, end: int) -> bool:
 
 def _run(sentence: str, end: int) -> Iterator[str]:
     """The words behind a number up to the first stop word or punctuation mark."""
-    rest = re.sub(
-        r"^ of (?:the |its |his |her |their |these |those )?(?:\\d+ |(?:two|three|four|five|six|seven|eight|nine|ten|twelve) )?",
-        " ",
-        sentence[end:],
-    )
+    rest = _OF.sub(" ", sentence[end : end + 120])
     place = 0
     for count, token in enumerate(tokens(rest)):
         gap = rest[place : token.start]

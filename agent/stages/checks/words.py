@@ -17,6 +17,8 @@ _FOLDED = str.maketrans(
 )
 _NOTE_MARK = re.compile(r"\[(?:\d{1,3}|note \d+|update|citation needed)\]", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])['\")\]]*\s+(?=['\"(\[]*[A-Z0-9])|\n\s*\n")
+_LONG = re.compile(r"\S.{0,500}(?!\S)|\S{1,500}")
+"""Tables and lists without full stops are cut, so that time stays linear in the length of a text."""
 _ABBREVIATED = re.compile(
     r"(?:\b[A-Z]|\b(?:Mr|Mrs|Ms|Dr|Prof|St|Gen|Col|Lt|Sgt|No|vs|Jr|Sr|ca|c|approx|est|U\.S|Inc|Jan|Feb|Aug|Sept?|Oct|Nov|Dec))\.$"
 )
@@ -98,7 +100,7 @@ def sentences(text: str) -> tuple[str, ...]:
             parts.append(text[start : end.start()])
             start = end.end()
     parts.append(text[start:])
-    return tuple(part for part in parts if part.strip())
+    return tuple(piece for part in parts for piece in _LONG.findall(part) if piece.strip())
 
 
 def stem(word: str) -> str:

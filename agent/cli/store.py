@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as js
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,8 +48,7 @@ def add(
     else:
         print(f"{report.added} added, {report.replaced} replaced, {report.unchanged} unchanged")
     for rejected in report.rejected:
-        place = f"{rejected.path}:{rejected.line}" if rejected.line else str(rejected.path)
-        print(f"rejected {place}: {rejected.reason}", file=sys.stderr)
+        view.rejected(rejected)
 
 
 @app.command("list")

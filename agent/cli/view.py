@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from agent.ingest.index import IngestProgress
+    from agent.ingest.sources import Rejected
 
 MARKS = {
     Label.SUPPORTED: ("✓", "green"),
@@ -59,6 +60,11 @@ class ProgressView:
         if self._progress is not None and self._task is not None:
             text = f"sources: {progress.documents} documents, {progress.passages} passages"
             self._progress.update(self._task, description=text)
+
+    def rejected(self, rejected: Rejected) -> None:
+        """Say which source cannot be used, and why."""
+        place = f"{rejected.path}:{rejected.line}" if rejected.line else str(rejected.path)
+        self._say(f"source left out, {place}: {rejected.reason}")
 
     def _line(self, verification: Verification) -> str:
         seconds = time.monotonic() - self._began

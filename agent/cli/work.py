@@ -28,7 +28,7 @@ def run_desk(document: Document, settings: Settings, sources: list[Path], *, who
     with (
         RunLog(settings.run_dir) as log,
         progress_view() as view,
-        open_store(settings, embedder, sources, view.ingested) as store,
+        open_store(settings, embedder, sources, view) as store,
         open_desk(settings, store, log, view.heard) as deps,
     ):
         run = describe_run(document, deps, store, embedder, whole=whole)

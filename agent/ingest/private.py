@@ -5,20 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from agent.domain import Document, short_hash
 from agent.errors import InputError
 from agent.ingest.index import IngestProgress, ingest_documents
-from agent.ingest.sources import find_sources
+from agent.ingest.sources import Rejected, find_sources
 from agent.settings import Settings
 from agent.small.base import Embedder
 from agent.store.hybrid import Store
 
 
+class SourcesView(Protocol):
+    """Hears how the reading of sources goes."""
+
+    def ingested(self, progress: IngestProgress) -> None:
+        """So much has been read in."""
+        ...
+
+    def rejected(self, rejected: Rejected) -> None:
+        """This one cannot be used."""
+        ...
+
+
 @contextmanager
-def open_store(
-    settings: Settings, embedder: Embedder, sources: Sequence[Path], listener: Callable[[IngestProgress], None]
-) -> Iterator[Store]:
+def open_store(settings: Settings, embedder: Embedder, sources: Sequence[Path], view: SourcesView) -> Iterator[Store]:
     """The store for a run, open for reading.
 
     Sources given for the run go into a store of their own under the run folder, named after their content: the same
@@ -30,21 +41,21 @@ def open_store(
     """
     folder = settings.store_dir
     if sources:
-        documents = _documents(sources)
+        documents = _documents(sources, view)
         folder = settings.run_dir / "stores" / _name(documents, embedder)
-        _fill(folder, embedder, documents, listener)
+        _fill(folder, embedder, documents, view.ingested)
     with Store.open(folder, embedder, chroma_url=None if sources else settings.chroma_url) as store:
         yield store
 
 
-def _documents(sources: Sequence[Path]) -> tuple[Document, ...]:
+def _documents(sources: Sequence[Path], view: SourcesView) -> tuple[Document, ...]:
     documents, rejected = find_sources(sources)
-    if rejected or not documents:
-        first = rejected[0].reason if rejected else "nothing was found"
+    for one in rejected:
+        view.rejected(one)
+    if not documents:
         names = ", ".join(repr(str(path)) for path in sources)
-        raise InputError(
-            f"{len(rejected) or 'no'} sources in {names} cannot be used, such as: {first}; mend or leave out"
-        )
+        reason = rejected[0].reason if rejected else "no file was found"
+        raise InputError(f"no source in {names} can be used: {reason}")
     return documents
 
 

@@ -190,13 +190,13 @@ def open_source(path: Path) -> Iterator[BinaryIO]:
     Raises:
         InputError: missing, a folder, or not readable, also while it is being read.
     """
-    if path.is_dir():
-        raise InputError(f"{str(path)!r} is a folder: name a file in it")
     try:
         with path.open("rb") as file:
             yield file
     except FileNotFoundError:
         raise InputError(f"{str(path)!r} does not exist: check the path") from None
+    except IsADirectoryError:
+        raise InputError(f"{str(path)!r} is a folder: name a file in it") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{str(path)!r} cannot be read ({error}): check its name and permissions") from error
 
@@ -236,7 +236,7 @@ def _parse(data: bytes, form: str, name: str) -> _Content:
         logging.getLogger(logger).setLevel(logging.CRITICAL)
     try:
         return readers[form](data, name)
-    except InputError:
+    except (InputError, ImportError):
         raise
     except Exception as error:
         raise InputError(
@@ -276,6 +276,8 @@ def _read_html(data: bytes, name: str) -> _Content:
     charset = _HTML_CHARSET.search(data[:4096])
     html = decode(data, name, declared=charset[1].decode("ascii") if charset else None)
     html = re.sub(r"^\s*<\?xml[^>]*>", "", html)
+    if not _HTML_START.match(data[:4096]):
+        html = f"<html><body>{html}</body></html>"
     found = trafilatura.bare_extraction(
         html,
         include_comments=False,

@@ -104,7 +104,7 @@ def _all(paths: Sequence[Path]) -> Iterator[Rejected | tuple[Path, int | None, D
 
 def _files(path: Path) -> Iterator[Path | Rejected]:
     """The file itself, or the files of a folder and of the folders in it, sorted, without hidden ones."""
-    if not path.is_dir():
+    if not _is_folder(path):
         yield path
         return
     broken: list[OSError] = []
@@ -114,6 +114,13 @@ def _files(path: Path) -> Iterator[Path | Rejected]:
     for error in broken:
         reason = f"folder cannot be read ({error.strerror}): check its permissions"
         yield Rejected(path=Path(str(error.filename)), reason=reason)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _documents(path: Path) -> Iterator[Rejected | tuple[Path, int | None, Document]]:
@@ -184,7 +191,7 @@ def _read_csv(path: Path) -> Iterator[_Entry]:
         for row in rows:
             yield _Entry(row, line=rows.line_num)
     except csv.Error as error:
-        raise InputError(f"{str(path)!r} is no readable CSV in line {rows.line_num} ({error}): mend it") from error
+        raise InputError(f"{str(path)!r} is no readable CSV after line {rows.line_num} ({error}): mend it") from error
 
 
 def _document_of(item: object) -> Document:

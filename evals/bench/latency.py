@@ -15,10 +15,9 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from agent.ingest.chunk import cut_passages
-
 from agent.desk import describe_run, open_desk
 from agent.domain import Document, text_sha256
+from agent.ingest.chunk import cut_passages
 from agent.pipeline import verify_text
 from agent.runlog import RunLog
 from agent.settings import Settings, load_settings

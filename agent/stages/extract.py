@@ -22,7 +22,6 @@ from agent.domain import (
     SentenceStatus,
     Span,
     claim_id,
-    normalise,
 )
 from agent.errors import ModelError
 from agent.llm.base import ChatModel, ChatRequest, Message
@@ -37,6 +36,7 @@ _CONTEXT_SENTENCES = 2
 _CONTEXT_CHARACTERS = 700
 _TOKENS_PER_SENTENCE = 220
 _SHARED_WORDS = 0.6
+_MISPLACED = 1.5
 
 _Kind = Literal[
     "event", "quantity", "quote", "causal", "comparison", "law", "biography",
@@ -97,8 +97,7 @@ async def extract_window(window: Window, model: ChatModel) -> tuple[Extracted, .
         items, _ = await ask(model, _request(window, keys), lambda text: parse_keyed(text, keys, _Extraction))
     except ModelError as error:
         return tuple(_failed(sentence, str(error)) for sentence in window.sentences)
-    known = _known_text(window)
-    return tuple(_extracted(sentence, item, known) for sentence, item in zip(window.sentences, items, strict=True))
+    return tuple(_extracted(sentence, item, window) for sentence, item in zip(window.sentences, items, strict=True))
 
 
 def _request(window: Window, keys: Sequence[str]) -> ChatRequest:
@@ -117,8 +116,8 @@ def _request(window: Window, keys: Sequence[str]) -> ChatRequest:
 
 
 def _context(window: Window) -> str:
-    """The lead and the last sentences before the window, as one line."""
-    chosen = window.before[:1] + window.before[1:][-_CONTEXT_SENTENCES:]
+    """The last sentences before the window, as one line; the title says what it is all about."""
+    chosen = window.before[-_CONTEXT_SENTENCES:]
     return " ".join(as_data(sentence.text)[:_CONTEXT_CHARACTERS] for sentence in chosen)
 
 
@@ -131,27 +130,30 @@ def _failed(sentence: Sentence, reason: str) -> Extracted:
     return Extracted(LedgerEntry(sentence=sentence, status=SentenceStatus.FAILED, reason=reason), ())
 
 
-def _extracted(sentence: Sentence, item: _Extraction, known: str) -> Extracted:
+def _extracted(sentence: Sentence, item: _Extraction, window: Window) -> Extracted:
     texts = [text for text in (" ".join(claim.split()) for claim in item.claims) if text]
     if item.kind == "ambiguous" or (item.kind in _REASONS and not texts):
         status = SentenceStatus.AMBIGUOUS if item.kind == "ambiguous" else SentenceStatus.NOT_CHECKABLE
         return Extracted(LedgerEntry(sentence=sentence, status=status, reason=_REASONS[item.kind]), ())
     kind = ClaimKind.OTHER if item.kind in _REASONS else ClaimKind(item.kind)
-    claims = tuple(_claims(sentence, texts, kind, known))
+    claims = tuple(_claims(sentence, texts, kind, window))
     ids = tuple(claim.id for claim in claims)
     return Extracted(LedgerEntry(sentence=sentence, status=SentenceStatus.CHECKED, reason="", claim_ids=ids), claims)
 
 
-def _claims(sentence: Sentence, texts: Sequence[str], kind: ClaimKind, known: str) -> Iterator[Claim]:
-    """One claim for each text that passes the guard; the sentence itself, once, for all that do not or for none."""
+def _claims(sentence: Sentence, texts: Sequence[str], kind: ClaimKind, window: Window) -> Iterator[Claim]:
+    """One claim for each text that passes the guards; the sentence itself, once, for all that do not or for none."""
+    known = _known_text(window)
+    others = [other.text for other in (*window.before, *window.sentences) if other is not sentence]
     own = " ".join(sentence.text.split())
-    seen: set[str] = set()
+    seen: set[frozenset[str]] = set()
     for text in texts or (own,):
-        passes = _is_grounded(text, known)
+        passes = _is_grounded(text, known) and _belongs(text, own, others)
         chosen = text if passes and text != own else own
-        if normalise(chosen) in seen:
+        words = frozenset(content_words(chosen))
+        if words in seen:
             continue
-        seen.add(normalise(chosen))
+        seen.add(words)
         yield Claim(
             id=claim_id(chosen, sentence.index),
             text=chosen,
@@ -169,6 +171,13 @@ def _is_grounded(text: str, known: str) -> bool:
         return False
     words, given = content_words(text), set(content_words(known))
     return bool(words) and sum(word in given for word in words) >= _SHARED_WORDS * len(words)
+
+
+def _belongs(text: str, own: str, others: Sequence[str]) -> bool:
+    """Whether a claim is about its own sentence: none of the others holds clearly more of its words."""
+    words = set(content_words(text))
+    here = len(words & set(content_words(own)))
+    return here > 0 and all(len(words & set(content_words(other))) <= here * _MISPLACED for other in others)
 
 
 def _is_broken_off(text: str) -> bool:

@@ -19,13 +19,13 @@ def main() -> None:
         command = [sys.executable, "-c", "from agent.cli import main; main()", "verify"]
         command += ["seeds/deir-ez-zor/article.txt", "--profile", "local", "--run-dir", folder, "--json"]
         began = time.perf_counter()
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603 (our own)
-        peak = _Peak(child.pid)
-        first = _first_verdict(child, began)
-        assert child.stdout is not None
-        run = json.loads(child.stdout.read())
-        child.wait()
+        with Path(folder, "run.json").open("w", encoding="utf-8") as out:
+            child = subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, text=True)  # noqa: S603 (our own)
+            peak = _Peak(child.pid)
+            first = _first_verdict(child, began)
+            child.wait()
         seconds = time.perf_counter() - began
+        run = json.loads(Path(folder, "run.json").read_text(encoding="utf-8"))
     usage, claims = run["run"]["usage"], len(run["claims"])
     figures = {
         "first_verdict_s": round(first, 1),

@@ -151,7 +151,7 @@ def _defaults(values: dict[str, Any]) -> dict[str, Any]:
         }
     elif profile == "openai":
         found |= {"model": "gpt-4o-mini"}
-    elif "model" not in values:
+    elif profile == "compatible" and "model" not in values:
         raise ConfigError(
             "profile 'compatible' needs the name of a model: set FACTDESK_MODEL to what the server calls it"
         )

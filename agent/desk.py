@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -16,8 +16,9 @@ import agent
 from agent.domain import Document, Result, Run, SentenceStatus, Usage, short_hash
 from agent.errors import ConfigError, InputError
 from agent.events import Listener, Waiting, ignore
-from agent.llm.base import ChatModel
+from agent.llm.base import ChatModel, ClosableModel
 from agent.llm.cache import CachedModel, ReplayModel
+from agent.llm.retry import RetryingModel
 from agent.models.registry import EMBEDDER, LANGUAGE_MODEL, TOKENIZER, ModelFile, is_present, model_path
 from agent.pipeline import Deps, verify_statement, verify_text
 from agent.runlog import RunLog
@@ -43,10 +44,16 @@ def embedder_of(settings: Settings) -> Embedder:
     return MiniLM(paths[0], paths[1], sha256=EMBEDDER.sha256)
 
 
-@contextmanager
-def open_desk(settings: Settings, store: PassageStore, log: RunLog, listener: Listener = ignore) -> Iterator[Deps]:
+@asynccontextmanager
+async def open_desk(
+    settings: Settings, store: PassageStore, log: RunLog, listener: Listener = ignore
+) -> AsyncIterator[Deps]:
     """Everything a run works with; models are started at their first use and let go at the end."""
-    with _open_model(settings, listener) as model:
+    inner = _model(settings, listener)
+    try:
+        model = RetryingModel(
+            inner, attempts=settings.attempts, wait_base=settings.wait_base, concurrency=settings.concurrency
+        )
         cached = CachedModel(model, log)
         began = time.monotonic()
         when = TimeLimit(as_of=settings.as_of, undated=settings.undated)
@@ -59,6 +66,8 @@ def open_desk(settings: Settings, store: PassageStore, log: RunLog, listener: Li
             paid=lambda: cached.paid.model_copy(update={"seconds": round(time.monotonic() - began, 1)}),
             listener=listener,
         )
+    finally:
+        await inner.aclose()
 
 
 def describe_run(article: Document, deps: Deps, store: PassageStore, embedder: Embedder, *, whole: bool = False) -> Run:
@@ -145,39 +154,21 @@ def code_version() -> str:
     return f"{agent.__version__}+{digest[:8]}"
 
 
-@contextmanager
-def _open_model(settings: Settings, listener: Listener) -> Iterator[ChatModel]:
-    from agent.llm.retry import RetryingModel
-
-    def patient(model: ChatModel) -> ChatModel:
-        return RetryingModel(
-            model, attempts=settings.attempts, wait_base=settings.wait_base, concurrency=settings.concurrency
-        )
-
+def _model(settings: Settings, listener: Listener) -> ClosableModel:
     if settings.profile != "local":
-        yield patient(_remote(settings))
-        return
+        from agent.llm.openai import connect
+
+        return connect(settings.model, base_url=settings.base_url, api_key=settings.api_key, timeout=settings.timeout)
     from agent.llm.embedded import embedded_model
 
-    path = _present(LANGUAGE_MODEL, settings.cache_dir)
-    model = embedded_model(
+    return embedded_model(
         model_id=f"{LANGUAGE_MODEL.name}@{LANGUAGE_MODEL.sha256[:12]}",
-        model_file=path,
+        model_file=_present(LANGUAGE_MODEL, settings.cache_dir),
         folder=settings.cache_dir / "server",
         slots=settings.concurrency,
         timeout=settings.timeout,
         on_wait=lambda what: listener(Waiting(what=what)),
     )
-    try:
-        yield patient(model)
-    finally:
-        model.close()
-
-
-def _remote(settings: Settings) -> ChatModel:
-    from agent.llm.openai import connect
-
-    return connect(settings.model, base_url=settings.base_url, api_key=settings.api_key, timeout=settings.timeout)
 
 
 def _judge(model: ChatModel, settings: Settings) -> LanguageModelJudge:

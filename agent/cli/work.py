@@ -25,15 +25,18 @@ from agent.settings import Settings, run_dir_of
 def run_desk(document: Document, settings: Settings, sources: list[Path], *, whole: bool) -> Result:
     """Open everything, verify, close everything."""
     embedder = embedder_of(settings)
+
+    async def run() -> Result:
+        async with open_desk(settings, store, log, view.heard) as deps:
+            record = describe_run(document, deps, store, embedder, whole=whole)
+            return await (verify_statement if whole else verify_text)(document, record, deps)
+
     with (
         RunLog(settings.run_dir) as log,
         progress_view() as view,
         open_store(settings, embedder, sources, view) as store,
-        open_desk(settings, store, log, view.heard) as deps,
     ):
-        run = describe_run(document, deps, store, embedder, whole=whole)
-        work = verify_statement if whole else verify_text
-        return asyncio.run(work(document, run, deps))
+        return asyncio.run(run())
 
 
 def replay_run(name: str, run_dir: Path | None) -> Result:

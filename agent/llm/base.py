@@ -70,6 +70,14 @@ class ChatModel(Protocol):
         ...
 
 
+class ClosableModel(ChatModel, Protocol):
+    """A chat model that holds connections or a process until it is closed."""
+
+    async def aclose(self) -> None:
+        """Let go of them, in the event loop they were used in."""
+        ...
+
+
 class CallStore(Protocol):
     """Where finished calls are kept, by request hash."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.errors import TransientModelError
-from agent.llm.base import ChatModel, ChatReply, ChatRequest
+from agent.llm.base import ChatModel, ChatReply, ChatRequest, ClosableModel
 from agent.llm.local import LocalServer
 
 
@@ -21,14 +21,14 @@ class EmbeddedModel:
     """
 
     def __init__(
-        self, *, model_id: str, start: Callable[[], LocalServer], connect: Callable[[LocalServer], ChatModel]
+        self, *, model_id: str, start: Callable[[], LocalServer], connect: Callable[[LocalServer], ClosableModel]
     ) -> None:
         self._id = model_id
         self._start = start
         self._connect = connect
         self._lock = asyncio.Lock()
         self._server: LocalServer | None = None
-        self._model: ChatModel | None = None
+        self._model: ClosableModel | None = None
 
     @property
     def id(self) -> str:
@@ -44,11 +44,13 @@ class EmbeddedModel:
             await self._forget_dead(model)
             raise
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Let go of the server; it ends when nobody uses it any more."""
+        if self._model is not None:
+            await self._model.aclose()
         if self._server is not None:
             self._server.close()
-            self._server = self._model = None
+        self._server = self._model = None
 
     async def _running(self) -> ChatModel:
         async with self._lock:
@@ -61,7 +63,7 @@ class EmbeddedModel:
         """After a failed call: drop a server that no longer answers, so that the next try starts one."""
         async with self._lock:
             if model is self._model and self._server is not None and not await asyncio.to_thread(self._server.is_alive):
-                self.close()
+                await self.aclose()
 
 
 def embedded_model(  # noqa: PLR0913 (all are facts of the one server)
@@ -83,7 +85,7 @@ def embedded_model(  # noqa: PLR0913 (all are facts of the one server)
             model_file, folder=folder, slots=slots, context=4096 * slots, threads=None, on_wait=on_wait
         )
 
-    def connect(server: LocalServer) -> ChatModel:
+    def connect(server: LocalServer) -> ClosableModel:
         from agent.llm.openai import LangChainModel
         from agent.llm.openai import connect as connect_chat
 

@@ -35,6 +35,9 @@ class ScriptedModel:
         usage = Usage(model_calls=1, prompt_tokens=10, completion_tokens=5)
         return ChatReply(text=found, finish_reason="stop", usage=usage)
 
+    async def aclose(self) -> None:
+        """Holds nothing."""
+
     def _next(self, request: ChatRequest) -> str | ChatReply | Exception:
         if callable(self._script):
             return self._script(request)

@@ -37,10 +37,20 @@ class LangChainModel:
         timeout: seconds for a whole call.
         speaks_openai: the schema and log-probabilities can be asked for the OpenAI way; otherwise the schema is
             written into the last message.
+        client: closed with the model; None when LangChain owns it.
     """
 
-    def __init__(self, chat: BaseChatModel, *, model_id: str, timeout: float, speaks_openai: bool = True) -> None:
+    def __init__(
+        self,
+        chat: BaseChatModel,
+        *,
+        model_id: str,
+        timeout: float,
+        speaks_openai: bool = True,
+        client: httpx2.AsyncClient | None = None,
+    ) -> None:
         self._chat = chat
+        self._client = client
         self._id = model_id
         self._timeout = timeout
         self._speaks_openai = speaks_openai
@@ -49,6 +59,11 @@ class LangChainModel:
     def id(self) -> str:
         """Name of the model."""
         return self._id
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.aclose()
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """Ask once; translate every error of the client into one of ours."""
@@ -83,13 +98,10 @@ def connect(name: str, *, base_url: str | None, api_key: SecretStr | None, timeo
     provider, _, rest = name.partition(":")
     is_foreign = bool(rest) and base_url is None and provider != "openai"
     options: dict[str, Any] = {"max_retries": 0, "temperature": 0}
+    client: httpx2.AsyncClient | None = None
     if not is_foreign:
-        options |= {
-            "base_url": base_url,
-            "api_key": api_key or "none",
-            "timeout": timeout,
-            "stream_usage": True,
-        }
+        options |= {"base_url": base_url, "api_key": api_key or "none", "timeout": timeout, "stream_usage": True}
+        options["http_async_client"] = client = _client(base_url, timeout)
         provider, rest = "openai", rest if provider == "openai" and rest else name
     try:
         chat = init_chat_model(rest, model_provider=provider, **options)
@@ -97,14 +109,16 @@ def connect(name: str, *, base_url: str | None, api_key: SecretStr | None, timeo
         raise ConfigError(f"model {name!r} needs a package that is not installed: {error}") from error
     except (ValueError, openai.OpenAIError) as error:
         raise ConfigError(f"model {name!r} cannot be set up: {error}") from error
-    return LangChainModel(chat, model_id=name, timeout=timeout, speaks_openai=not is_foreign)
+    return LangChainModel(chat, model_id=name, timeout=timeout, speaks_openai=not is_foreign, client=client)
 
 
-def _direct(base_url: str | None, timeout: float) -> dict[str, Any]:
-    """For a server on this machine: a client that no proxy setting of the environment can lead astray."""
-    if urlsplit(base_url or "").hostname not in {"127.0.0.1", "localhost", "::1"}:
-        return {}
-    return {"http_async_client": httpx2.AsyncClient(trust_env=False, timeout=timeout)}
+def _client(base_url: str | None, timeout: float) -> httpx2.AsyncClient:
+    """A client of this model alone: LangChain's own is shared between event loops, and breaks in the second.
+
+    For a server on this machine no proxy of the environment can lead it astray.
+    """
+    is_here = urlsplit(base_url or "").hostname in {"127.0.0.1", "localhost", "::1"}
+    return httpx2.AsyncClient(trust_env=not is_here, timeout=timeout, limits=httpx2.Limits(max_connections=None))
 
 
 def _openai_options(request: ChatRequest) -> dict[str, Any]:

@@ -67,11 +67,13 @@ async def _run(article: Document, settings: Settings) -> int:
     embedder = HashEmbedder()
     sources = [_document(_PASSAGE.format(n=n, m=n % CLAIMS), f"r{n}") for n in range(5 * CLAIMS)]
     store = MemoryStore([(source, cut_passages(source)) for source in sources], embedder=embedder)
-    with RunLog(settings.run_dir) as log, open_desk(settings, store, log) as deps:
-        result = await verify_text(article, describe_run(article, deps, store, embedder), deps)
+    with RunLog(settings.run_dir) as log:
+        async with open_desk(settings, store, log) as deps:
+            result = await verify_text(article, describe_run(article, deps, store, embedder), deps)
     wrong = [v for v in result.verifications if v.verdict is None or v.verdict.label != "supported"]
     if len(result.verifications) != CLAIMS or wrong:
-        raise RuntimeError(f"{len(result.verifications)} claims, {len(wrong)} not supported: the bench is broken")
+        reasons = {entry.reason for entry in result.ledger.entries} | {str(v.outcome) for v in wrong[:1]}
+        raise RuntimeError(f"{len(result.verifications)} claims, {len(wrong)} not supported: {reasons}")
     return len(result.verifications)
 
 

@@ -35,10 +35,10 @@ def test_nothing_is_started_until_the_first_call():
     """A run that finds all replies kept needs no server."""
     server = Server()
     model = embedded([server], ["yes"])
-    model.close()
+    asyncio.run(model.aclose())
     assert not server.closed
     assert asyncio.run(model.complete(REQUEST)).text == "yes"
-    model.close()
+    asyncio.run(model.aclose())
     assert server.closed
 
 

@@ -28,6 +28,18 @@ def model(base_url, timeout=10.0, key="sk-test"):
     return connect("mock-model", base_url=base_url, api_key=SecretStr(key), timeout=timeout)
 
 
+def complete(asked, request=REQUEST):
+    """Ask and close, as a desk does."""
+
+    async def work():
+        try:
+            return await asked.complete(request)
+        finally:
+            await asked.aclose()
+
+    return asyncio.run(work())
+
+
 def answer(text="{}", **choice):
     return {
         "id": "x", "object": "chat.completion", "created": 1, "model": "m",
@@ -42,7 +54,7 @@ def test_schema_limits_and_logprobs_are_asked_for(httpserver):
     logprobs = {"content": [{"token": "{}", "logprob": -0.1, "top_logprobs": [{"token": "{}", "logprob": -0.1}]}]}
     httpserver.expect_request("/v1/chat/completions").respond_with_json(answer(logprobs=logprobs))
     request = REQUEST.model_copy(update={"wants_logprobs": True})
-    reply = asyncio.run(model(httpserver.url_for("/v1")).complete(request))
+    reply = complete(model(httpserver.url_for("/v1")), request)
     sent = json.loads(httpserver.log[0][0].data)
     assert sent["response_format"]["json_schema"]["schema"] == SCHEMA
     assert (
@@ -63,23 +75,32 @@ def test_a_failure_is_one_request(httpserver):
         "busy", status=503, headers={"Retry-After": "7"}
     )
     with pytest.raises(TransientModelError) as caught:
-        asyncio.run(model(httpserver.url_for("/v1")).complete(REQUEST))
+        complete(model(httpserver.url_for("/v1")), REQUEST)
     assert caught.value.retry_after == 7
     assert len(httpserver.log) == 1
+
+
+def test_each_run_has_its_own_client_and_needs_no_proxy(httpserver, monkeypatch):
+    """A second event loop works like the first, and loopback calls ignore a proxy of the environment."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY")
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(answer())
+    for _ in range(2):
+        assert complete(model(httpserver.url_for("/v1")), REQUEST).text == "{}"
 
 
 def test_a_refusal_is_told_from_text(httpserver):
     """`message.refusal` gives the finish reason `refusal`."""
     message = {"role": "assistant", "content": None, "refusal": "I cannot help with that"}
     httpserver.expect_request("/v1/chat/completions").respond_with_json(answer(message=message))
-    reply = asyncio.run(model(httpserver.url_for("/v1")).complete(REQUEST))
+    reply = complete(model(httpserver.url_for("/v1")), REQUEST)
     assert (reply.finish_reason, reply.text) == ("refusal", "I cannot help with that")
 
 
 def test_no_server_names_the_address():
     """A wrong address is named."""
     with pytest.raises(TransientModelError, match="no connection to 127.0.0.1:9 "):
-        asyncio.run(model("http://127.0.0.1:9/v1").complete(REQUEST))
+        complete(model("http://127.0.0.1:9/v1"), REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +126,7 @@ def test_every_fault_becomes_one_of_our_errors(fault, error, says):
     """What may pass and what will not are told apart, with one request, and the key is in no message."""
     with fault_server([fault]) as server:
         with pytest.raises(error, match=says) as caught:
-            asyncio.run(model(server.base_url, timeout=1, key="sk-canary-123456").complete(REQUEST))
+            complete(model(server.base_url, timeout=1, key="sk-canary-123456"), REQUEST)
         assert type(caught.value) is error
         assert "canary" not in str(caught.value)
         assert server.stats()["requests"] == 1
@@ -115,7 +136,7 @@ def test_every_fault_becomes_one_of_our_errors(fault, error, says):
 def test_unfinished_replies_say_so(fault, finish):
     """Incomplete is never taken for complete."""
     with fault_server([fault]) as server:
-        assert asyncio.run(model(server.base_url).complete(REQUEST)).finish_reason == finish
+        assert complete(model(server.base_url), REQUEST).finish_reason == finish
 
 
 def test_another_providers_model_gets_the_schema_in_words():

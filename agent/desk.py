@@ -24,8 +24,9 @@ from agent.pipeline import Deps, verify_statement, verify_text
 from agent.runlog import RunLog
 from agent.settings import Settings, load_settings
 from agent.small.base import Embedder
-from agent.sources import RecordedSources, StoreSources
-from agent.stages.judge import LanguageModelJudge
+from agent.sources import RecordedJudge, RecordedSources, StoreSources
+from agent.stages.judge import LanguageModelJudge, StanceJudge, prompt_name
+from agent.stages.stance import CrossEncoderJudge, load_calibration
 from agent.store.base import PassageStore, TimeLimit
 from prompts import load
 
@@ -81,11 +82,13 @@ def describe_run(article: Document, deps: Deps, store: PassageStore, embedder: E
         whole: the text is one claim, as the user gave it, and is not split.
     """
     settings = deps.settings
-    judge_prompt = "judge" if settings.quote_by == "words" else "judge_by_number"
+    prompts = ["extract"]
+    if settings.judge == "model":
+        prompts.append(prompt_name(settings.quote_by))
     facts = {
         "code_version": code_version(),
         "models": {"extract": deps.model.id, "judge": deps.judge.id, "embedder": embedder.id},
-        "prompts": {name: load(name).sha for name in ("extract", judge_prompt)},
+        "prompts": {name: load(name).sha for name in prompts},
         "settings": settings.of_result() | {_WHOLE: whole},
         "store": store.snapshot(),
     }
@@ -113,11 +116,14 @@ async def replay(recorded: Result, log: RunLog, scratch: RunLog) -> Result:
     if not run.complete:
         raise InputError(f"run {run.id!r} was broken off: finish it with the same verify command before replaying it")
     chosen = {name: value for name, value in run.settings.items() if name != _WHOLE}
-    settings = load_settings({**chosen, "profile": run.profile, "model": "-", "base_url": "-", "api_key": "-"}, {})
+    unused = {"model": "-", "base_url": "http://unused", "api_key": "-"}
+    settings = load_settings({**chosen, "profile": run.profile, **unused}, {})
     model = ReplayModel(run.models["extract"], log)
     deps = Deps(
         model=model,
-        judge=_judge(model, settings),
+        judge=_language_model_judge(model, settings)
+        if settings.judge == "model"
+        else RecordedJudge(run.models["judge"], recorded),
         sources=RecordedSources(recorded),
         settings=settings,
         log=scratch,
@@ -171,7 +177,15 @@ def _model(settings: Settings, listener: Listener) -> ClosableModel:
     )
 
 
-def _judge(model: ChatModel, settings: Settings) -> LanguageModelJudge:
+def _judge(model: ChatModel, settings: Settings) -> StanceJudge:
+    if settings.judge == "model":
+        return _language_model_judge(model, settings)
+    from agent.small.cross_encoder import shipped_cross_encoder
+
+    return CrossEncoderJudge(shipped_cross_encoder(_present(TOKENIZER, settings.cache_dir)), load_calibration())
+
+
+def _language_model_judge(model: ChatModel, settings: Settings) -> LanguageModelJudge:
     return LanguageModelJudge(model, quote_by=settings.quote_by, shown_sentences=settings.shown_sentences)
 
 

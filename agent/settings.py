@@ -8,13 +8,15 @@ environment variables `FACTDESK_*`, options of the command line.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from agent.domain import Data
 from agent.errors import ConfigError
@@ -34,12 +36,15 @@ _ENVIRONMENT = {
     "FACTDESK_STORE": "store_dir",
     "FACTDESK_TIMEOUT": "timeout",
 }
+_ADDRESS_EXAMPLE = "http://127.0.0.1:8000/v1"
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _RESULT_FIELDS = (
     "as_of",
     "undated",
     "abstain_below",
     "passages",
     "shown_sentences",
+    "judge",
     "quote_by",
     "window",
     "max_rounds",
@@ -78,6 +83,8 @@ class Settings(Data):
     """Passages shown to the judge for one claim."""
     shown_sentences: int = Field(default=3, ge=1, le=10)
     """Sentences shown of each passage."""
+    judge: Literal["model", "small"] = "model"
+    """Who says what a passage means for a claim: the language model, or the small cross-encoder."""
     quote_by: Literal["number", "words"] = "words"
     """How a language model points at evidence: a small one by the number of the sentence."""
     window: int = Field(default=8, ge=1, le=40)
@@ -86,6 +93,14 @@ class Settings(Data):
     """Rounds of retrieval for one claim."""
     max_sentences: int = Field(default=1000, ge=1)
     """Sentences of one article that are looked at; the rest is listed as left out."""
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _is_a_day(cls, value: object) -> object:
+        """Pydantic takes a number for seconds since 1970."""
+        if value is None or isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
+            return value
+        raise ValueError("write a day as YYYY-MM-DD")
 
     def of_result(self) -> dict[str, str | int | float | bool | None]:
         """The settings that can change a result, as plain values for the run record."""
@@ -102,41 +117,47 @@ def load_settings(
         ConfigError: a value is not allowed; the message names it and where it came from.
     """
     env = dict(os.environ) if environ is None else environ
-    values = _from_file(
-        Path(env.get("FACTDESK_CONFIG", (folder or Path.cwd()) / "factdesk.toml")), "FACTDESK_CONFIG" in env
-    )
-    values |= {field: env[name] for name, field in _ENVIRONMENT.items() if env.get(name)}
+    values = _from_file(env, folder) | {field: env[name] for name, field in _ENVIRONMENT.items() if env.get(name)}
     values |= {name: value for name, value in (overrides or {}).items() if value is not None}
     values = _defaults(values) | values
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        shown = "" if "key" in name else f" {first['input']!r}"
-        raise ConfigError(f"setting {name!r}{shown} is not allowed: {first['msg']}") from None
+        raise ConfigError(_first_fault(error, env, overrides or {})) from None
 
 
-def _from_file(path: Path, must_exist: bool) -> dict[str, Any]:  # noqa: FBT001 (private)
-    if not path.exists():
-        if must_exist:
-            raise ConfigError(
-                f"FACTDESK_CONFIG names {str(path)!r}, which does not exist: create it or unset the variable"
-            )
-        return {}
+def _first_fault(error: ValidationError, env: dict[str, str], overrides: dict[str, Any]) -> str:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    variable = next((key for key, field in _ENVIRONMENT.items() if field == name and env.get(key)), "the settings file")
+    where = "" if overrides.get(name) is not None else f" of {variable}"
+    if first["type"] == "extra_forbidden":
+        return f"there is no setting {name!r}{where}: remove it; there are {', '.join(Settings.model_fields)}"
+    shown = "" if "key" in name else f" {first['input']!r}"
+    return f"setting {name!r}{shown}{where} is not allowed: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _from_file(env: dict[str, str], folder: Path | None) -> dict[str, Any]:
+    named = env.get("FACTDESK_CONFIG")
+    path = Path(named) if named else (folder or Path.cwd()) / "factdesk.toml"
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if not named:
+            return {}
+        raise ConfigError(
+            f"FACTDESK_CONFIG names {named!r}, which does not exist: create it or unset the variable"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError(f"settings file {str(path)!r} cannot be read: {error}") from error
+        raise ConfigError(f"settings file {str(path)!r} cannot be read ({error}): mend or remove it") from error
 
 
 def _defaults(values: dict[str, Any]) -> dict[str, Any]:
-    cache = Path(values.get("cache_dir") or platformdirs.user_cache_path("factdesk"))
     data = platformdirs.user_data_path("factdesk")
     profile = values.get("profile") or _guess_profile(values)
     found: dict[str, Any] = {
         "profile": profile,
-        "cache_dir": cache,
+        "cache_dir": platformdirs.user_cache_path("factdesk"),
         "store_dir": data / "store",
         "run_dir": data / "runs",
     }
@@ -144,6 +165,7 @@ def _defaults(values: dict[str, Any]) -> dict[str, Any]:
         found |= {
             "model": "qwen2.5-coder-1.5b-instruct",
             "concurrency": 2,
+            "judge": "small",
             "shown_sentences": 2,
             "quote_by": "number",
             "window": 4,
@@ -151,17 +173,31 @@ def _defaults(values: dict[str, Any]) -> dict[str, Any]:
         }
     elif profile == "openai":
         found |= {"model": "gpt-4o-mini"}
-    elif profile == "compatible" and "model" not in values:
+    _check_server(profile, values)
+    return found
+
+
+def _check_server(profile: str, values: dict[str, Any]) -> None:
+    """What a profile cannot do without, and an address that can be none."""
+    address = values.get("base_url")
+    if profile == "compatible" and "model" not in values:
         raise ConfigError(
             "profile 'compatible' needs the name of a model: set FACTDESK_MODEL to what the server calls it"
         )
-    if profile == "compatible" and not values.get("base_url"):
-        raise ConfigError(
-            "profile 'compatible' needs an address: set FACTDESK_BASE_URL, such as http://127.0.0.1:8000/v1"
-        )
+    if profile == "compatible" and not address:
+        raise ConfigError(f"profile 'compatible' needs an address: set FACTDESK_BASE_URL, such as {_ADDRESS_EXAMPLE}")
     if profile == "openai" and not values.get("api_key"):
         raise ConfigError("profile 'openai' needs a key: set OPENAI_API_KEY, or use --profile local")
-    return found
+    if profile != "local" and address and not _is_address(address):
+        raise ConfigError(f"{address!r} is no http address: set FACTDESK_BASE_URL to one such as {_ADDRESS_EXAMPLE}")
+
+
+def _is_address(value: object) -> bool:
+    try:
+        parts = urlsplit(str(value))
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _guess_profile(values: dict[str, Any]) -> Profile:
@@ -170,7 +206,12 @@ def _guess_profile(values: dict[str, Any]) -> Profile:
     return "openai" if values.get("api_key") else "local"
 
 
+def is_here(address: str) -> bool:
+    """Whether a server is on this machine: then no proxy of the environment may lead calls astray."""
+    return urlsplit(address).hostname in {"127.0.0.1", "localhost", "::1"}
+
+
 def run_dir_of(given: Path | None) -> Path:
     """The folder of the run log, without need of a usable model: reports and replays ask for nothing else."""
-    named = given or os.environ.get("FACTDESK_RUN_DIR")
-    return Path(named) if named else platformdirs.user_data_path("factdesk") / "runs"
+    named = given or os.environ.get("FACTDESK_RUN_DIR") or _from_file(dict(os.environ), None).get("run_dir")
+    return Path(str(named)) if named else platformdirs.user_data_path("factdesk") / "runs"

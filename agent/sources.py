@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from agent.domain import Document, Hit, Query, Result
+from agent.domain import Claim, Document, Hit, Query, Result
+from agent.errors import ModelError
+from agent.stages.judge import Judgement
 from agent.stages.retrieve import retrieve
 from agent.store.base import PassageStore, TimeLimit
 
@@ -59,3 +61,32 @@ class RecordedSources:
     def documents(self, ids: Iterable[str]) -> dict[str, Document]:
         """From the run log."""
         return {name: self._documents[name] for name in ids if name in self._documents}
+
+
+class RecordedJudge:
+    """The evidence of an earlier run, for a judge that is no language model and so has no replies to replay."""
+
+    def __init__(self, judge_id: str, result: Result) -> None:
+        self._id = judge_id
+        self._evidence = {
+            (verification.claim.id, piece.passage_id): piece
+            for verification in result.verifications
+            for piece in verification.evidence
+        }
+
+    @property
+    def id(self) -> str:
+        """Id of the judge whose evidence it is."""
+        return self._id
+
+    async def judge(self, claim: Claim, hits: Sequence[Hit], documents: dict[str, Document]) -> Judgement:
+        """The recorded evidence.
+
+        Raises:
+            ModelError: there is none for a passage: code has changed since.
+        """
+        del documents
+        try:
+            return Judgement(tuple(self._evidence[claim.id, hit.passage.id] for hit in hits), 0)
+        except KeyError as error:
+            raise ModelError(f"no recorded evidence for passage {error.args[0][1]!r}: run it afresh") from error

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from agent.cli import models, report, store, verify
 from agent.cli.doctor import doctor
 from agent.errors import AgentError
 
+
+class _Commands(TyperGroup):
+    """Hears of Ctrl-C and of a reader that left before Typer, which has exit codes of its own for them."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            print("factdesk: stopped; what was finished is kept, the same command goes on from there", file=sys.stderr)
+            raise SystemExit(130) from None
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(141) from None
+
+
 app = typer.Typer(
     name="factdesk",
+    cls=_Commands,
     help="A fact desk in a box: an article in, a verdict with exact citations for every claim out.",
     no_args_is_help=True,
     add_completion=False,
@@ -32,17 +54,14 @@ app.command("doctor")(doctor)
 def main() -> None:
     """Run a command; errors are one sentence on stderr: exit 2 for input and settings, 130 after Ctrl-C."""
     logging.basicConfig(level=logging.DEBUG if os.environ.get("FACTDESK_DEBUG") else logging.CRITICAL)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a page of code without ✓ must not end a run
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
     try:
-        app()
+        app(prog_name="factdesk")
     except AgentError as error:
         print(f"factdesk: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("factdesk: stopped; what was finished is kept, the same command goes on from there", file=sys.stderr)
-        raise SystemExit(130) from None
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(141) from None
     except Exception as error:
         if os.environ.get("FACTDESK_DEBUG"):
             raise

@@ -54,23 +54,30 @@ def _models(settings: Settings) -> list[_Finding]:
 
 def _address(settings: Settings) -> _Finding:
     """Whether a server answers at the address; a local model needs none."""
-    from urllib.error import HTTPError, URLError
-    from urllib.request import Request, urlopen
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import ProxyHandler, Request, build_opener
 
+    from agent.settings import is_here
+
+    if settings.profile == "local":
+        return "server", True, "the embedded one, started when needed"
     if settings.base_url is None:
-        return "server", True, "the embedded one, started when needed" if settings.profile == "local" else "OpenAI"
+        return "server", True, "OpenAI (not asked)"
     key = settings.api_key.get_secret_value() if settings.api_key else "none"
-    if not settings.base_url.startswith(("http://", "https://")):
-        return "server", False, f"{settings.base_url!r} is no http address: set FACTDESK_BASE_URL"
-    request = Request(f"{settings.base_url.rstrip('/')}/models", headers={"Authorization": f"Bearer {key}"})  # noqa: S310 (checked above)
+    address = f"{settings.base_url.rstrip('/')}/models"
+    request = Request(address, headers={"Authorization": f"Bearer {key}"})  # noqa: S310 (settings take http only)
+    proxies = [ProxyHandler({})] if is_here(settings.base_url) else []
     try:
-        with urlopen(request, timeout=5):  # noqa: S310
+        with build_opener(*proxies).open(request, timeout=5):
             return "server", True, f"{settings.base_url} answers"
     except HTTPError as error:
         ok = error.code == 404  # a server without a list of models may still answer calls
-        return "server", ok, f"{settings.base_url} answers {error.code}" + ("" if ok else ": check OPENAI_API_KEY")
-    except (URLError, OSError, ValueError) as error:
-        return "server", False, f"{settings.base_url} does not answer ({error}): check FACTDESK_BASE_URL"
+        cure = ": check OPENAI_API_KEY" if error.code in {401, 403} else "" if ok else ": check FACTDESK_BASE_URL"
+        return "server", ok, f"{settings.base_url} answers {error.code}{cure}"
+    except (OSError, ValueError, HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        return "server", False, f"{settings.base_url} does not answer ({reason}): check FACTDESK_BASE_URL"
 
 
 def _store(settings: Settings) -> _Finding:

@@ -74,7 +74,9 @@ def list_(json: opt.JsonOption = False) -> None:
 @app.command()
 def pull(
     names: _Names = None,
-    source: Annotated[Path | None, typer.Option("--from", help="Take the file from here instead.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="Take the file from here instead.")
+    ] = None,
 ) -> None:
     """Get model files; what is there is kept, what was broken off goes on."""
     from agent.errors import InputError

@@ -1,8 +1,11 @@
-"""Options several commands share, and the settings they add up to."""
+"""Options several commands share, and the writing of reports."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from errno import EISDIR
 from pathlib import Path
 from typing import Annotated
 
@@ -10,26 +13,45 @@ import typer
 
 SourcesOption = Annotated[
     list[Path] | None,
-    typer.Option("--sources", help="File or folder of sources for this run only; may be given several times."),
+    typer.Option(
+        "--sources", metavar="PATH", help="File or folder of sources for this run only; may be given several times."
+    ),
 ]
-StoreOption = Annotated[Path | None, typer.Option("--store", help="Folder of the store to search.")]
-ProfileOption = Annotated[str | None, typer.Option("--profile", help="local, openai or compatible.")]
+StoreOption = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="Folder of the store to search.")]
+ProfileOption = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="local, openai or compatible.")]
 AsOfOption = Annotated[
     str | None, typer.Option("--as-of", metavar="YYYY-MM-DD", help="See nothing that was published later.")
 ]
-UndatedOption = Annotated[str | None, typer.Option("--undated", help="With --as-of: drop or keep undated sources.")]
+UndatedOption = Annotated[
+    str | None,
+    typer.Option(
+        "--undated", metavar="drop|keep", help="With --as-of: what to do with undated sources; drop if not given."
+    ),
+]
 AbstainOption = Annotated[
     float | None, typer.Option("--abstain-below", metavar="P", help="Abstain when confidence is lower.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
-HtmlOption = Annotated[Path | None, typer.Option("--html", help="Write a self-contained HTML report.")]
-MarkdownOption = Annotated[Path | None, typer.Option("--markdown", help="Write a Markdown report.")]
-RunDirOption = Annotated[Path | None, typer.Option("--run-dir", help="Folder of the run log.")]
+JsonOption = Annotated[bool, typer.Option("--json", metavar="", help="One JSON object on standard output.")]
+HtmlOption = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a self-contained HTML report.")]
+MarkdownOption = Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help="Write a Markdown report.")]
+RunDirOption = Annotated[Path | None, typer.Option("--run-dir", metavar="DIR", help="Folder of the run log.")]
 ReplayOption = Annotated[
     str | None,
     typer.Option("--replay", metavar="RUN", help="Do a finished run again from its record, without a model."),
 ]
-ShowSettingsOption = Annotated[bool, typer.Option("--show-settings", help="Print the settings and stop.")]
+ShowSettingsOption = Annotated[bool, typer.Option("--show-settings", metavar="", help="Print the settings and stop.")]
+
+
+def require_writable(*places: Path | None) -> None:
+    """Find out before the work whether reports can be written there.
+
+    Raises:
+        InputError: one cannot.
+    """
+    for path in places:
+        if path is not None:
+            with _part_of(path) as part:
+                part.touch()
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -38,13 +60,26 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         InputError: the place cannot be written.
     """
-    from agent.errors import InputError
-
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _part_of(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
         part.replace(path)
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to first; at the end nothing is left under it."""
+    from agent.errors import InputError
+
+    part = None
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise InputError(f"cannot write {str(path)!r}: {error.strerror or error}; give another place") from error
+    finally:
+        with suppress(OSError):
+            if part is not None:
+                part.unlink(missing_ok=True)

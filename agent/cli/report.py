@@ -15,10 +15,14 @@ def report(
     run: Annotated[str, typer.Argument(help="Id of a run, its beginning, or `last`.")] = "last",
     html: opt.HtmlOption = None,
     markdown: opt.MarkdownOption = None,
-    csv: Annotated[Path | None, typer.Option("--csv", help="Write one row a claim.")] = None,
-    claimreview: Annotated[Path | None, typer.Option("--claimreview", help="Write ClaimReview JSON-LD.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write one row a claim.")] = None,
+    claimreview: Annotated[
+        Path | None, typer.Option("--claimreview", metavar="FILE", help="Write ClaimReview JSON-LD.")
+    ] = None,
     json: opt.JsonOption = False,
-    check: Annotated[bool, typer.Option("--check", help="Recompute every citation and span from the JSON.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", metavar="", help="Recompute every citation and span from the JSON.")
+    ] = False,
     run_dir: opt.RunDirOption = None,
 ) -> None:
     """Make reports of a run again, from its log alone."""
@@ -69,11 +73,14 @@ def runs(json: opt.JsonOption = False, run_dir: opt.RunDirOption = None) -> None
     from agent.runlog import RunLog
     from agent.settings import run_dir_of
 
-    with RunLog(run_dir_of(run_dir)) as log:
+    folder = run_dir_of(run_dir)
+    with RunLog(folder) as log:
         found = log.runs()
     if json:
         print(dumps([run.model_dump(mode="json") for run in found], indent=2))
         return
+    if not found:
+        print(f"no runs in {str(folder)!r} yet: verify an article first", file=sys.stderr)
     for run in found:
         state = "complete" if run.complete else "broken off"
         print(f"{run.id}  {run.started}  {run.profile:<10}  {state}  {run.usage.model_calls} calls")

@@ -54,6 +54,8 @@ def add(
 @app.command("list")
 def list_(store: opt.StoreOption = None, json: opt.JsonOption = False) -> None:
     """List the documents."""
+    from agent.cli.view import plain
+
     with _open(store) as opened:
         rows = opened.list()
     if json:
@@ -62,19 +64,20 @@ def list_(store: opt.StoreOption = None, json: opt.JsonOption = False) -> None:
         return
     for document, count in rows:
         facts = f"{document.id}  {document.published or 'undated':<10}  {count:>4}"
-        print(f"{facts}  {document.publisher or ''}  {document.title}")
+        print(plain(f"{facts}  {document.publisher or ''}  {document.title}"))
 
 
 @app.command()
 def show(document_id: str, store: opt.StoreOption = None, json: opt.JsonOption = False) -> None:
     """Show one document; citations are offsets into its text."""
+    from agent.cli.view import plain
     from agent.errors import InputError
 
     with _open(store) as opened:
         found = opened.documents((document_id,)).get(document_id)
     if found is None:
         raise InputError(f"no document {document_id!r} in the store: see `factdesk store list`")
-    print(found.model_dump_json(indent=2) if json else f"{found.title}\n\n{found.text}")
+    print(found.model_dump_json(indent=2) if json else plain(f"{found.title}\n\n{found.text}"))
 
 
 @app.command()
@@ -82,10 +85,11 @@ def search(
     query: str,
     store: opt.StoreOption = None,
     as_of: opt.AsOfOption = None,
-    k: Annotated[int, typer.Option("-k", min=1, max=100, help="Passages to show.")] = 5,
+    k: Annotated[int, typer.Option("-k", metavar="N", min=1, max=100, help="Passages to show.")] = 5,
     json: opt.JsonOption = False,
 ) -> None:
     """Search as a claim would: by meaning and by words, fused."""
+    from agent.cli.view import plain
     from agent.domain import Claim, claim_id
     from agent.settings import load_settings
     from agent.sources import StoreSources
@@ -100,7 +104,8 @@ def search(
         print(js.dumps([hit.model_dump(mode="json") for hit in hits], indent=2, ensure_ascii=False))
         return
     for hit in hits:
-        print(f"{hit.rank:>2}  {hit.score:.4f}  {hit.passage.document_id}  {' '.join(hit.passage.text.split())[:160]}")
+        text = plain(" ".join(hit.passage.text.split())[:160])
+        print(f"{hit.rank:>2}  {hit.score:.4f}  {hit.passage.document_id}  {text}")
 
 
 @app.command()

@@ -10,7 +10,8 @@ import typer
 
 from agent.cli import options as opt
 
-_LONGEST_PATH = 1024
+_SHOWN = 60
+"""Characters of a wrong argument in a message: it may be a whole article."""
 
 
 def verify(
@@ -32,14 +33,19 @@ def verify(
 ) -> None:
     """Verify every claim of an article against your sources.
 
-    Sources: those of --sources; else the store of --store; else a `sources.jsonl` beside the article; else your
-    default store. The same command again goes on where it was broken off. Exit code 1: some claims have failed.
+    Sources: those of --sources; else the store of --store; else
+    a `sources.jsonl` beside the article; else your default store.
+
+    The same command again goes on where it was broken off.
+
+    Exit code 0: done; 1: something has failed; 2: wrong input or settings.
     """
     from agent.cli.work import replay_run, run_desk, show
     from agent.errors import InputError
     from agent.ingest.read import read_document
     from agent.settings import load_settings
 
+    opt.require_writable(html, markdown)
     if replay is not None:
         show(replay_run(replay, run_dir), json=json, html=html, markdown=markdown)
         return
@@ -74,9 +80,13 @@ def claim(
 ) -> None:
     """Verify one claim, without an article."""
     from agent.cli.work import run_desk, show
+    from agent.errors import InputError
     from agent.ingest.read import read_document
     from agent.settings import load_settings
 
+    if not text.strip():
+        raise InputError(f"the claim {text!r} says nothing: give one statement in quotation marks")
+    opt.require_writable(html, markdown)
     chosen = {
         "store_dir": store, "profile": profile, "as_of": as_of, "undated": undated,
         "abstain_below": abstain_below, "run_dir": run_dir,
@@ -87,16 +97,37 @@ def claim(
 
 
 def _find(article: str) -> Path | None:
-    """The file meant; a name under `seeds/` that is not in the working directory is that of the package."""
+    """The file meant; a name under `seeds/` that is not in the working directory is that of the package.
+
+    Raises:
+        InputError: there is no such file; perhaps the text itself was given.
+    """
     from importlib.resources import files
+
+    from agent.errors import InputError
 
     if article == "-":
         return None
     path = Path(article)
-    if len(article) < _LONGEST_PATH and not path.exists() and path.parts[:1] == ("seeds",):
+    if _exists(path):
+        return path
+    if path.parts[:1] == ("seeds",):
         shipped: Any = files("seeds").joinpath(*path.parts[1:])
-        return Path(str(shipped)) if shipped.is_file() else path
-    return path
+        if shipped.is_file():
+            return Path(str(shipped))
+    shown = article if len(article) <= _SHOWN else f"{article[:_SHOWN]}…"
+    raise InputError(
+        f"there is no file {shown!r}: give the path of one; a text itself goes to standard input"
+        " (`factdesk verify -`), a single statement to `factdesk claim`"
+    )
+
+
+def _exists(path: Path) -> bool:
+    """Whether it is there; what is too long for a name, or holds a NUL, is not."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _beside(path: Path | None, store: Path | None) -> list[Path]:

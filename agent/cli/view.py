@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from agent.domain import Label, Result, SentenceStatus, Verdict, Verification
+from agent.domain import Claim, Label, Result, SentenceStatus, Verdict, Verification
 from agent.events import ClaimDone, ClaimStarted, Event, RunStarted, SentenceDone, Waiting
+from agent.report.contract import pair_claims, summarise
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +26,15 @@ MARKS = {
     Label.CONFLICTING: ("⇄", "yellow"),
     Label.NOT_ENOUGH_EVIDENCE: ("?", "bright_black"),
 }
+
+
+_UNSEEN = (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_SHOWN = dict.fromkeys(_UNSEEN, "\ufffd")
+
+
+def plain(text: str) -> str:
+    """Text of others without the signs that steer a terminal or turn the direction of writing."""
+    return text.translate(_SHOWN)
 
 
 class ProgressView:
@@ -42,7 +52,7 @@ class ProgressView:
         match event:
             case RunStarted():
                 self._sentences = len(event.sentences)
-                self._say(f"run {event.run_id}: {self._sentences} sentences")
+                self._say(f"run {event.run_id}: {_count(self._sentences, 'sentence')}")
             case SentenceDone():
                 self._read += 1
                 self._claims += len(event.claims)
@@ -55,10 +65,15 @@ class ProgressView:
                 pass
         self._update()
 
+    def ended(self) -> None:
+        """Say why nothing was to be seen, when all had been done before."""
+        if not self._read:
+            self._say("verified before with the same sources, model and settings: taken from the run log")
+
     def ingested(self, progress: IngestProgress) -> None:
         """Take one step of reading sources in."""
         if self._progress is not None and self._task is not None:
-            text = f"sources: {progress.documents} documents, {progress.passages} passages"
+            text = f"sources: {_count(progress.documents, 'document')}, {_count(progress.passages, 'passage')}"
             self._progress.update(self._task, description=text)
 
     def rejected(self, rejected: Rejected) -> None:
@@ -71,7 +86,7 @@ class ProgressView:
         return f"{seconds:6.1f} s  {describe(verification)}  {verification.claim.text}"
 
     def _say(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
 
     def _update(self) -> None:
         if self._progress is None or self._task is None:
@@ -116,7 +131,11 @@ def print_summary(result: Result) -> None:
     from rich.text import Text
 
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
-    table = Table(title=result.article.title or None, title_justify="left", show_lines=False)
+    table = Table(
+        title=Text(plain(result.article.title)) if result.article.title else None,
+        title_justify="left",
+        show_lines=False,
+    )
     for name, justify in (
         ("", "left"),
         ("verdict", "left"),
@@ -125,16 +144,19 @@ def print_summary(result: Result) -> None:
         ("first source", "left"),
     ):
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type] # a literal in a tuple
-    for verification in result.verifications:
-        table.add_row(*(Text(cell, style=style) for cell, style in _row(verification, result)))
-    console.print(table)
+    for claim, verification in pair_claims(result):
+        table.add_row(*(Text(plain(cell), style=style) for cell, style in _row(claim, verification, result)))
+    if table.row_count:
+        console.print(table)
     for line in summary_lines(result):
         console.print(line, markup=False, highlight=False)
 
 
-def _row(verification: Verification, result: Result) -> list[tuple[str, str]]:
+def _row(claim: Claim, verification: Verification | None, result: Result) -> list[tuple[str, str]]:
+    text = claim.text
+    if verification is None:
+        return [("", ""), ("Left", "bright_black"), ("", ""), (text, ""), ("the run was broken off", "bright_black")]
     verdict = verification.verdict
-    text = verification.claim.text
     if verdict is None:
         reason = verification.failure.message if verification.failure else ""
         return [("!", "magenta"), ("Failed", "magenta"), ("", ""), (text, ""), (reason, "magenta")]
@@ -155,19 +177,39 @@ def _first_source(verdict: Verdict, result: Result) -> str:
 
 def summary_lines(result: Result) -> list[str]:
     """Counts of verdicts, sentences and failures, and what the run cost."""
-    labels = Counter(v.verdict.label.shown for v in result.verifications if v.verdict)
-    failed = sum(1 for v in result.verifications if v.failure)
-    status = Counter(entry.status for entry in result.ledger.entries)
-    dropped = sum(v.dropped_citations for v in result.verifications)
+    summary = summarise(result)
+    labels = Counter({label.shown: count for label, count in summary.labels.items()})
+    others = (("abstained", summary.abstentions), ("failed", summary.failures), ("left", summary.left))
+    counts = [f"{count} {name}" for name, count in (*labels.most_common(), *others) if count]
+    kept = [f"{count} {name.value.replace('_', ' ')}" for name, count in summary.sentences.items() if count]
+    dropped = f"; {_count(summary.dropped_citations, 'citation')} dropped" if summary.dropped_citations else ""
     usage = result.run.usage
-    counts = ", ".join(f"{count} {name}" for name, count in labels.most_common()) or "no verdict"
-    kept = ", ".join(f"{status[name]} {name.value.replace('_', ' ')}" for name in SentenceStatus if status[name])
     cost = (
-        f"{usage.model_calls} model calls, {usage.prompt_tokens} prompt tokens ({usage.cached_tokens} cached), "
-        f"{usage.completion_tokens} completion tokens, {usage.seconds:.0f} s; run {result.run.id}"
+        f"{_count(usage.model_calls, 'model call')}, {usage.prompt_tokens} prompt tokens ({usage.cached_tokens} cached)"
+        f", {usage.completion_tokens} completion tokens, {usage.seconds:.0f} s; run {result.run.id}"
     )
     return [
-        f"{len(result.verifications)} claims: {counts}" + (f"; {failed} failed" if failed else ""),
-        f"{len(result.ledger.entries)} sentences: {kept}" + (f"; {dropped} citations dropped" if dropped else ""),
-        cost,
+        f"{_count(summary.claims, 'claim')}: {', '.join(counts) or _why_no_claim(result)}",
+        f"{_count(len(result.ledger.entries), 'sentence')}: {', '.join(kept)}{dropped}",
+        cost if result.run.complete else f"{cost}, broken off: the same command goes on from there",
     ]
+
+
+def _why_no_claim(result: Result) -> str:
+    is_whole = result.run.complete and not result.has_failures
+    return "nothing in the text can be checked" if is_whole else "none was found yet"
+
+
+def failure_lines(result: Result) -> list[str]:
+    """How much has failed, with the first reason, and what to do; nothing when nothing has."""
+    sentences = [entry.reason for entry in result.ledger.entries if entry.status is SentenceStatus.FAILED]
+    claims = [verification.failure.message for verification in result.verifications if verification.failure]
+    failed = [_count(len(found), noun) for found, noun in ((sentences, "sentence"), (claims, "claim")) if found]
+    if not failed:
+        return []
+    reason = (sentences + claims)[0]
+    return [f"factdesk: {' and '.join(failed)} failed ({plain(reason)}); the same command tries them again"]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

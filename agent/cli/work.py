@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import typer
 
 from agent.cli.options import write_whole
-from agent.cli.view import print_summary, progress_view
+from agent.cli.view import failure_lines, print_summary, progress_view
 from agent.desk import describe_run, embedder_of, open_desk, replay
 from agent.domain import Document, Result
 from agent.ingest.private import open_store
@@ -36,7 +36,9 @@ def run_desk(document: Document, settings: Settings, sources: list[Path], *, who
         progress_view() as view,
         open_store(settings, embedder, sources, view) as store,
     ):
-        return asyncio.run(run())
+        result = asyncio.run(run())
+        view.ended()
+    return result
 
 
 def replay_run(name: str, run_dir: Path | None) -> Result:
@@ -57,5 +59,7 @@ def show(result: Result, *, json: bool, html: Path | None, markdown: Path | None
     if markdown:
         write_whole(markdown, to_markdown(result))
         print(f"Markdown report: {markdown}", file=sys.stderr)
+    for line in failure_lines(result):
+        print(line, file=sys.stderr)
     if result.has_failures:
         raise typer.Exit(1)

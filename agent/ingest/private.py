@@ -50,12 +50,12 @@ def open_store(settings: Settings, embedder: Embedder, sources: Sequence[Path], 
 
 def _documents(sources: Sequence[Path], view: SourcesView) -> tuple[Document, ...]:
     documents, rejected = find_sources(sources)
-    for one in rejected:
-        view.rejected(one)
     if not documents:
         names = ", ".join(repr(str(path)) for path in sources)
         reason = rejected[0].reason if rejected else "no file was found"
         raise InputError(f"no source in {names} can be used: {reason}")
+    for one in rejected:
+        view.rejected(one)
     return documents
 
 

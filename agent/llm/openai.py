@@ -10,7 +10,6 @@ import asyncio
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import httpx2
 import openai
@@ -19,6 +18,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from agent.domain import Usage
 from agent.errors import AgentError, ConfigError, ModelError, TransientModelError
 from agent.llm.base import ChatReply, ChatRequest, TokenLogprobs
+from agent.settings import is_here
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -113,12 +113,9 @@ def connect(name: str, *, base_url: str | None, api_key: SecretStr | None, timeo
 
 
 def _client(base_url: str | None, timeout: float) -> httpx2.AsyncClient:
-    """A client of this model alone: LangChain's own is shared between event loops, and breaks in the second.
-
-    For a server on this machine no proxy of the environment can lead it astray.
-    """
-    is_here = urlsplit(base_url or "").hostname in {"127.0.0.1", "localhost", "::1"}
-    return httpx2.AsyncClient(trust_env=not is_here, timeout=timeout, limits=httpx2.Limits(max_connections=None))
+    """A client of this model alone: LangChain's own is shared between event loops, and breaks in the second."""
+    limits = httpx2.Limits(max_connections=None)
+    return httpx2.AsyncClient(trust_env=not is_here(base_url or ""), timeout=timeout, limits=limits)
 
 
 def _openai_options(request: ChatRequest) -> dict[str, Any]:
@@ -187,9 +184,9 @@ def _translated(error: Exception, name: str) -> AgentError:
         case openai.BadRequestError() | openai.UnprocessableEntityError():
             return ModelError(f"the server refused the request to model {name!r}: {_short(error)}")
         case openai.APIConnectionError(request=request):
-            return TransientModelError(
-                f"no connection to {request.url.host}:{request.url.port} for model {name!r}: {_short(error)}"
-            )
+            place = request.url.host + (f":{request.url.port}" if request.url.port else "")
+            reason = _short(error.__cause__ or error)
+            return TransientModelError(f"no connection to {place} for model {name!r}: {reason}")
         case openai.APIStatusError():
             wait = _retry_after(error.response.headers)
             return TransientModelError(f"model {name!r}: status {error.status_code}", retry_after=wait)
@@ -198,7 +195,7 @@ def _translated(error: Exception, name: str) -> AgentError:
     return ModelError(f"model {name!r} failed: {type(error).__name__}: {_short(error)}")
 
 
-def _short(error: Exception) -> str:
+def _short(error: BaseException) -> str:
     return str(error).partition("\n")[0][:200]
 
 

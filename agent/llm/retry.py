@@ -61,7 +61,8 @@ class RetryingModel:
         except TransientModelError as error:
             if self._has_answered:
                 raise
-            raise ConfigError(f"{error}; gave up after {self._attempts} tries and no answer at all") from error
+            tries = f"gave up after {self._attempts} tries and no answer at all"
+            raise ConfigError(f"{error}; {tries}: check that the server works, and FACTDESK_BASE_URL") from error
 
     async def _try_once(self, request: ChatRequest) -> ChatReply:
         async with self._slots:

@@ -85,11 +85,6 @@ class LanguageModelJudge:
         """Id of the language model."""
         return self._model.id
 
-    @property
-    def prompt_name(self) -> str:
-        """Name of the prompt file in use."""
-        return "judge" if self._quote_by == "words" else "judge_by_number"
-
     async def judge(self, claim: Claim, hits: Sequence[Hit], documents: dict[str, Document]) -> Judgement:
         """One call for all hits; a quote that is not in its passage is dropped and counted."""
         if not hits:
@@ -107,7 +102,7 @@ class LanguageModelJudge:
         return Judgement(tuple(evidence for evidence, _ in found), sum(dropped for _, dropped in found))
 
     def _request(self, claim: Claim, passages: str, keys: Sequence[str], item: type[BaseModel]) -> ChatRequest:
-        turns = load(self.prompt_name).render(claim=as_data(claim.text), passages=passages)
+        turns = load(prompt_name(self._quote_by)).render(claim=as_data(claim.text), passages=passages)
         return ChatRequest(
             messages=tuple(Message(role=role, content=text) for role, text in turns),
             schema_name="stance",
@@ -115,6 +110,11 @@ class LanguageModelJudge:
             max_tokens=_TOKENS_PER_PASSAGE * len(keys),
             wants_logprobs=True,
         )
+
+
+def prompt_name(quote_by: QuoteBy) -> str:
+    """Name of the prompt file for a way of pointing at evidence."""
+    return "judge" if quote_by == "words" else "judge_by_number"
 
 
 def choose_sentences(claim: str, passage: str, *, limit: int) -> tuple[Span, ...]:

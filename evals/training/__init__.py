@@ -1,0 +1,1 @@
+"""How the small models and their parameters were made."""

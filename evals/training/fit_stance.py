@@ -1,0 +1,120 @@
+"""Fit the calibration of the stance cross-encoder on the tuning half of the shared sets, and write it as JSON.
+
+    python -m evals.training.fit_stance --limit 320
+
+Grid search for the least log loss. Half of the weight lies on neutral passages, because retrieval brings more of them
+than the sets hold; a quarter each on the other two stances; within a stance every set weighs the same. A side must be
+more likely than not, since one wrong side can turn the verdict of a claim and one missed side rarely does.
+climate_fever states
+no licence, so nothing is fitted on it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from importlib.resources import files
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.domain import Hit, Stance
+from agent.stages.stance import Calibration, Fit, PairScorer, Window, cut_windows, deciding, raw_scores, shared_words
+from evals.tasks.stance import DATA, SETS, Item, cross_encoder, load_items
+
+FIT_SETS = tuple(name for name in SETS if name != "climate_fever")
+_SHARES = {Stance.SUPPORTS: 0.25, Stance.REFUTES: 0.25, Stance.NEUTRAL: 0.5}
+_TEMPERATURES = (1.5, 2.0, 2.5, 3.0)
+_NEUTRAL = (-0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0)
+_REFUTES = (-0.5, -0.25, 0.0, 0.25)
+_WORDS = (0.0, 1.0, 2.0, 3.0, 4.0)
+_LEAST = 0.5
+
+
+class Scored(NamedTuple):
+    """The windows of all items under one choice of windows, with raw scores."""
+
+    choice: Calibration
+    windows: tuple[Window, ...]
+    raw: NDArray[np.float32]
+    shared: NDArray[np.float64]
+
+
+def fit(scorer: PairScorer, sets: dict[str, tuple[Item, ...]]) -> Calibration:
+    """The calibration with the least weighted log loss."""
+    items = [item for found in sets.values() for item in found]
+    gold = np.array([list(Stance).index(item.stance) for item in items])
+    weights = _weights(sets)
+    best, least_loss = Calibration(scorer=scorer.id), float("inf")
+    for title, sentences in product((False, True), (1, 2)):
+        scored = _score(scorer, items, Calibration(scorer=scorer.id, title=title, sentences=sentences, least=_LEAST))
+        candidates = [(loss(scored, choice, gold, weights), choice) for choice in _choices(scored.choice)]
+        found, choice = min(candidates, key=lambda pair: pair[0])
+        print(f"title={title} sentences={sentences} loss={found:.4f} {choice.model_dump(exclude_defaults=True)}")
+        if found < least_loss:
+            best, least_loss = choice, found
+    return best.model_copy(update={"fitted": _fit_of(sets)})
+
+
+def loss(scored: Scored, choice: Calibration, gold: NDArray[np.int64], weights: NDArray[np.float64]) -> float:
+    """Weighted negative log-likelihood of the gold stances."""
+    scores = choice.apply(scored.raw, scored.shared)
+    rows = deciding(scored.windows, scores)
+    chosen = scores[[rows[number] for number in range(len(gold))]]
+    return float(-(weights * np.log(np.maximum(chosen[np.arange(len(gold)), gold], 1e-9))).sum())
+
+
+def _choices(base: Calibration) -> list[Calibration]:
+    return [
+        base.model_copy(update={"temperature": t, "neutral_bias": n, "refutes_bias": r, "words_weight": w})
+        for t, n, r, w in product(_TEMPERATURES, _NEUTRAL, _REFUTES, _WORDS)
+    ]
+
+
+def _score(scorer: PairScorer, items: Sequence[Item], choice: Calibration) -> Scored:
+    hits = [Hit(passage=item.passage, rank=1, score=1.0, origin=item.document.id) for item in items]
+    documents = {item.document.id: item.document for item in items}
+    windows = cut_windows(hits, documents, sentences=choice.sentences, title=choice.title)
+    pairs = [(window.text, items[window.hit].claim.text) for window in windows]
+    return Scored(choice, windows, raw_scores(scorer, pairs), shared_words(pairs))
+
+
+def _weights(sets: dict[str, tuple[Item, ...]]) -> NDArray[np.float64]:
+    counts = {name: Counter(item.stance for item in items) for name, items in sets.items()}
+    holding = {stance: sum(bool(count[stance]) for count in counts.values()) for stance in Stance}
+    return np.array(
+        [
+            _SHARES[item.stance] / holding[item.stance] / counts[name][item.stance]
+            for name, items in sets.items()
+            for item in items
+        ]
+    )
+
+
+def _fit_of(sets: dict[str, tuple[Item, ...]]) -> Fit:
+    items = [item for found in sets.values() for item in found]
+    rows = repr([(item.claim.text, item.passage.text, item.stance.value) for item in items])
+    digest = hashlib.sha256(rows.encode()).hexdigest()
+    return Fit(sets=tuple(sets), half="tuning", items=len(items), data_sha256=digest)
+
+
+def main() -> None:
+    """Fit, print what was tried, write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    target = Path(str(files("agent.small").joinpath("weights", "stance-minilm.json")))
+    parser.add_argument("--limit", type=int, help="most items of a set")
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--out", type=Path, default=target)
+    given = parser.parse_args()
+    sets = {name: load_items(given.data / name, half="tuning", limit=given.limit) for name in FIT_SETS}
+    found = fit(cross_encoder(), sets)
+    given.out.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""`factdesk store`: from adding to rebuilding."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.store.hybrid import Store
+from agent.store.memory import HashEmbedder
+from tests.cli.command import needs_embedder
+from tests.store.sources import ITEMS
+
+pytestmark = needs_embedder
+
+
+def test_a_store_can_be_filled_read_searched_mended_and_emptied(desk):
+    """One round through all commands; adding the same again changes nothing."""
+    added = desk.run("store", "add", "sources.jsonl")
+    assert (added.code, added.out) == (0, "4 added, 0 replaced, 0 unchanged\n")
+    assert desk.run("store", "add", "sources.jsonl", "--json").json["unchanged"] == 4
+    listed = desk.run("store", "list", "--json").json
+    assert [row["id"] for row in listed] == ["s1", "s2", "s3", "s4"]
+    assert [line.split()[0] for line in desk.run("store", "list").out.splitlines()] == ["s1", "s2", "s3", "s4"]
+    shown = desk.run("store", "show", "s3", "--json").json
+    assert shown["text"] == "The Norvik mill made 400 tons of flour in 2018."
+    assert shown["text"] in desk.run("store", "show", "s3").out
+    hits = desk.run("store", "search", "flour made at the mill", "--json").json
+    assert hits[0]["passage"]["document_id"] == "s3"
+    assert all(hit["passage"]["text"] == shown["text"] for hit in hits if hit["passage"]["document_id"] == "s3")
+    assert "s3" in desk.run("store", "search", "flour made at the mill", "-k", "1").out
+    early = desk.run("store", "search", "mill", "--as-of", "2019-01-31", "--json").json
+    assert {hit["passage"]["document_id"] for hit in early} == {"s3", "s4"}
+    checked = desk.run("store", "check", "--json").json
+    assert (checked["documents"], checked["problems"]) == (4, [])
+    assert desk.run("store", "rebuild").out == "4 passages indexed again\n"
+    assert desk.run("store", "check").out == "4 documents, 4 passages: all found again\n"
+    assert desk.run("store", "remove", "s3").out == "removed s3\n"
+    again = desk.run("store", "remove", "s3")
+    assert (again.code, again.out) == (2, "")
+    assert "'s3'" in again.complaint
+    assert {row["id"] for row in desk.run("store", "list", "--json").json} == {"s1", "s2", "s4"}
+
+
+def test_a_changed_source_replaces_the_old_one(desk):
+    """The same id with another text."""
+    desk.run("store", "add", "sources.jsonl")
+    path = desk.folder / "sources.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace("400 tons", "410 tons"), encoding="utf-8")
+    assert desk.run("store", "add", "sources.jsonl").out == "0 added, 1 replaced, 3 unchanged\n"
+
+
+def test_what_cannot_be_used_is_said_and_the_rest_taken(desk):
+    """A broken line of a list, with its number."""
+    desk.write("more.jsonl", '{"id": "a", "text": "The mill has a new roof."}\n{"id": "b"}\n')
+    outcome = desk.run("store", "add", "more.jsonl")
+    assert (outcome.code, outcome.out) == (0, "1 added, 0 replaced, 0 unchanged\n")
+    assert "more.jsonl:2" in outcome.err
+
+
+def test_a_named_store_is_searched_by_a_run(desk):
+    """`--store` wins over the sources beside the article."""
+    desk.write("one.txt", "The mill in Norvik burnt down on 4 March 2019, said the mayor of Norvik.")
+    desk.run("store", "add", "one.txt", "--store", "kept")
+    with desk.server():
+        outcome = desk.run("verify", "article.txt", "--store", "kept", "--json")
+    assert [row["title"] for row in outcome.json["documents"].values()] == ["one"]
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "x"], ["search", "x"], ["remove", "x"], ["check"], ["rebuild"]])
+def test_a_store_that_is_not_there_is_named(desk, words):
+    """With the cure, and nothing is made in its place."""
+    outcome = desk.run("store", *words, "--store", "nowhere")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "'nowhere'" in outcome.complaint
+    assert "factdesk store add" in outcome.complaint
+    assert not (desk.folder / "nowhere").exists()
+
+
+def test_a_store_of_another_embedder_is_refused(desk):
+    """Vectors of two models cannot be compared."""
+    with Store.open(desk.folder / "kept", HashEmbedder(), write=True, create=True) as store:
+        store.add(ITEMS)
+    with desk.server() as server:
+        outcome = desk.run("verify", "article.txt", "--store", "kept")
+        assert server.stats()["requests"] == 0
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "embedder" in outcome.complaint

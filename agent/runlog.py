@@ -216,6 +216,11 @@ class RunLog:
                 (sha256, _dump(request), _dump(reply), *numbers, created),
             )
 
+    def drop_call(self, sha256: str) -> None:
+        """Forget a kept call, if there is one: its reply was of no use."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM model_calls WHERE sha256 = ?", (sha256,))
+
     @contextmanager
     def _transaction(self, mode: Literal["IMMEDIATE", "DEFERRED"] = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
         with self._lock:

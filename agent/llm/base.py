@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from agent.domain import Data, Usage
 
@@ -87,4 +87,17 @@ class CallStore(Protocol):
 
     def save_call(self, sha256: str, request: ChatRequest, reply: ChatReply) -> None:
         """Keep a reply for good."""
+        ...
+
+    def drop_call(self, sha256: str) -> None:
+        """Forget a reply, if it was kept."""
+        ...
+
+
+@runtime_checkable
+class ForgettingModel(Protocol):
+    """A chat model that keeps replies, and can be told that one was of no use."""
+
+    def forget(self, request: ChatRequest) -> None:
+        """Ask afresh the next time this request comes."""
         ...

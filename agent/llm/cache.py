@@ -37,6 +37,10 @@ class CachedModel:
         finally:
             del self._in_flight[sha]
 
+    def forget(self, request: ChatRequest) -> None:
+        """Ask afresh the next time: the kept reply could not be used."""
+        self._store.drop_call(request.sha256(self.id))
+
     async def _ask(self, sha: str, request: ChatRequest) -> ChatReply:
         reply = await self._model.complete(request)
         self._store.save_call(sha, request, reply)

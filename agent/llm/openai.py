@@ -185,14 +185,20 @@ def _translated(error: Exception, name: str) -> AgentError:
             return ModelError(f"the server refused the request to model {name!r}: {_short(error)}")
         case openai.APIConnectionError(request=request):
             place = request.url.host + (f":{request.url.port}" if request.url.port else "")
-            reason = _short(error.__cause__ or error)
-            return TransientModelError(f"no connection to {place} for model {name!r}: {reason}")
+            return TransientModelError(f"no connection to {place} for model {name!r}: {_short(_root_of(error))}")
         case openai.APIStatusError():
             wait = _retry_after(error.response.headers)
             return TransientModelError(f"model {name!r}: status {error.status_code}", retry_after=wait)
         case openai.OpenAIError() | json.JSONDecodeError() | AttributeError() | TypeError() | KeyError() | ValueError():
             return TransientModelError(f"model {name!r}: unreadable answer ({type(error).__name__})")
     return ModelError(f"model {name!r} failed: {type(error).__name__}: {_short(error)}")
+
+
+def _root_of(error: BaseException) -> BaseException:
+    """What the client's error was made from: more than `Connection error`."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _short(error: BaseException) -> str:

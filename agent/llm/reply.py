@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from agent.errors import ReplyError
-from agent.llm.base import ChatModel, ChatReply, ChatRequest, Message
+from agent.llm.base import ChatModel, ChatReply, ChatRequest, ForgettingModel, Message
 
 T = TypeVar("T")
 Item = TypeVar("Item", bound=BaseModel)
@@ -29,18 +29,28 @@ async def ask(model: ChatModel, request: ChatRequest, parse: Callable[[str], T])
         ReplyError: refused, empty, or not in the form asked for after the second try.
         ModelError: the model gave no reply.
     """
-    reply = await model.complete(request)
+    asked = [request]
     try:
+        reply = await model.complete(request)
+        try:
+            return _read(reply, parse), reply
+        except ValueError as error:
+            asked.append(_second_request(request, reply, error))
+        reply = await model.complete(asked[1])
         return _read(reply, parse), reply
-    except ValueError as error:
-        second = _second_request(request, reply, error)
-    reply = await model.complete(second)
-    try:
-        return _read(reply, parse), reply
-    except ValueError as error:
-        raise ReplyError(
-            f"model {model.id!r} gave no usable {request.schema_name} reply after one repair turn: {error}"
-        ) from error
+    except (ValueError, ReplyError) as error:
+        _forget(model, asked)
+        if isinstance(error, ReplyError):
+            raise
+        kind = request.schema_name
+        raise ReplyError(f"model {model.id!r} gave no usable {kind} reply after one repair turn: {error}") from error
+
+
+def _forget(model: ChatModel, requests: Sequence[ChatRequest]) -> None:
+    """Useless replies are not served again: the same command gets a new try."""
+    if isinstance(model, ForgettingModel):
+        for request in requests:
+            model.forget(request)
 
 
 def keyed_schema(keys: Sequence[str], item: type[BaseModel]) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class RetryingModel:
             if self._has_answered:
                 raise
             tries = f"gave up after {self._attempts} tries and no answer at all"
-            raise ConfigError(f"{error}; {tries}: check that the server works, and FACTDESK_BASE_URL") from error
+            raise ConfigError(f"{error}; {tries}: check the server, the network and FACTDESK_BASE_URL") from error
 
     async def _try_once(self, request: ChatRequest) -> ChatReply:
         async with self._slots:

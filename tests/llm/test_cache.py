@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
-from agent.errors import ModelError
+from agent.errors import ModelError, ReplyError
 from agent.llm.base import ChatRequest, Message
 from agent.llm.cache import CachedModel, ReplayModel
 from agent.llm.fake import ScriptedModel
+from agent.llm.reply import ask
 
 
 def request(text="?", **changes):
@@ -18,6 +20,9 @@ def request(text="?", **changes):
 
 
 class Shelf:
+    def drop_call(self, sha256):
+        self.calls.pop(sha256, None)
+
     def __init__(self):
         self.calls = {}
 
@@ -65,6 +70,17 @@ def test_every_part_of_a_request_is_part_of_its_address(change):
     assert request().sha256("m") != request(**change).sha256("m")
     assert request().sha256("m") != request().sha256("n")
     assert request().sha256("m") == request().sha256("m")
+
+
+def test_useless_replies_are_not_served_again():
+    """After a reply error the same question is asked afresh; a bad reply that was mended is kept for the replay."""
+    shelf = Shelf()
+    with pytest.raises(ReplyError):
+        asyncio.run(ask(CachedModel(ScriptedModel(["bad", "worse"]), shelf), request(), json.loads))
+    assert shelf.calls == {}
+    model = ScriptedModel(["bad", '"good"'])
+    assert asyncio.run(ask(CachedModel(model, shelf), request(), json.loads))[0] == "good"
+    assert len(model.requests) == len(shelf.calls) == 2
 
 
 def test_replay_knows_only_what_was_kept():

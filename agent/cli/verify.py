@@ -112,7 +112,9 @@ def _find(article: str) -> Path | None:
     if _exists(path):
         return path
     if path.parts[:1] == ("seeds",):
-        shipped: Any = files("seeds").joinpath(*path.parts[1:])
+        shipped: Any = files("seeds")
+        for part in path.parts[1:]:  # a folder without __init__ takes one step at a time
+            shipped = shipped.joinpath(part)
         if shipped.is_file():
             return Path(str(shipped))
     shown = article if len(article) <= _SHOWN else f"{article[:_SHOWN]}…"

@@ -261,3 +261,13 @@ def test_text_of_others_does_not_steer_the_terminal(desk):
     assert not set("\x1b\x07\u202e") & set(outcome.out + outcome.err)
     assert "\x1b" in kept.json["article"]["text"]
     assert "\x1b" not in kept.out
+
+
+def test_the_seed_article_is_found_from_anywhere(monkeypatch, tmp_path):
+    """A name under `seeds/` that is not in the working directory is that of the installed package."""
+    from agent.cli.verify import _find
+
+    monkeypatch.chdir(tmp_path)
+    found = _find("seeds/deir-ez-zor/article.txt")
+    assert found.read_text(encoding="utf-8").startswith("US-led airstrikes")
+    assert found.with_name("sources.jsonl").is_file()

@@ -1,4 +1,4 @@
-"""compare and blocks_support: what a claim's numbers, dates, names and negation do in a quote."""
+"""compare: what a claim's numbers, dates, names and negation do in a quote."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain import Check, CheckKind
-from agent.stages.checks import blocks_support, compare
+from agent.stages.checks import compare
 
 ADVERSARIAL = Path(__file__).parents[3] / "shared" / "data" / "adversarial" / "evidence.jsonl"
 CAUGHT = {"negation", "number", "magnitude", "comparator", "entity"}
@@ -39,14 +39,9 @@ def test_nothing_to_compare_gives_no_checks(claim: str, quote: str) -> None:
     assert compare(claim, quote, "p") == ()
 
 
-def test_only_a_disagreement_blocks_support() -> None:
-    """One mismatch is enough; agreements and silence do not block."""
-    good = compare("The bridge cost 3 million crowns.", "The bridge cost 3,000,000 crowns.", "p")
-    bad = compare("The bridge cost 3 million crowns.", "The bridge cost 9 million crowns.", "p")
-    assert [check.agrees for check in good] == [True]
-    assert not blocks_support(())
-    assert not blocks_support(good)
-    assert blocks_support((*good, *bad))
+def blocks_support(checks) -> bool:
+    """What the decision makes of checks: one mismatch is enough."""
+    return any(not check.agrees for check in checks)
 
 
 @pytest.mark.skipif(not ADVERSARIAL.exists(), reason="the adversarial cases are not beside this checkout")

@@ -6,8 +6,6 @@ kind of thing; where code cannot tell, there is no check.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from agent.domain import Check
 from agent.stages.checks.dates import compare_dates
 from agent.stages.checks.names import compare_names
@@ -28,8 +26,3 @@ def compare(claim_text: str, quote: str, passage_id: str, *, context: str = "") 
         *compare_names(claim, said, passage_id, context=around),
         *compare_negation(claim, said, passage_id),
     )
-
-
-def blocks_support(checks: Iterable[Check]) -> bool:
-    """Whether a verdict resting on these checks may not be `supported`."""
-    return any(not check.agrees for check in checks)

@@ -47,15 +47,28 @@ def embedder_of(settings: Settings) -> Embedder:
 
 @asynccontextmanager
 async def open_desk(
-    settings: Settings, store: PassageStore, log: RunLog, listener: Listener = ignore
+    settings: Settings,
+    store: PassageStore,
+    log: RunLog,
+    listener: Listener = ignore,
+    *,
+    model: ClosableModel | None = None,
 ) -> AsyncIterator[Deps]:
-    """Everything a run works with; models are started at their first use and let go at the end."""
-    inner = _model(settings, listener)
+    """Everything a run works with; models are started at their first use and let go at the end.
+
+    Args:
+        settings: of the run.
+        store: where evidence is looked for.
+        log: where calls and results are kept.
+        listener: hears of progress.
+        model: language model in place of the one the settings name.
+    """
+    inner = model or _model(settings, listener)
     try:
-        model = RetryingModel(
+        retrying = RetryingModel(
             inner, attempts=settings.attempts, wait_base=settings.wait_base, concurrency=settings.concurrency
         )
-        cached = CachedModel(model, log)
+        cached = CachedModel(retrying, log)
         began = time.monotonic()
         when = TimeLimit(as_of=settings.as_of, undated=settings.undated)
         yield Deps(
@@ -81,21 +94,28 @@ def describe_run(article: Document, deps: Deps, store: PassageStore, embedder: E
         embedder: of that store.
         whole: the text is one claim, as the user gave it, and is not split.
     """
+    facts = facts_of(deps, store, embedder)
+    facts["settings"] = deps.settings.of_result() | {_WHOLE: whole}
+    run_id = short_hash(article.id, article.sha256, article.title, json.dumps(facts, sort_keys=True))
+    profile = deps.settings.profile
+    return Run.model_validate(
+        facts | {"id": run_id, "started": datetime.now(UTC).isoformat(timespec="seconds"), "profile": profile}
+    )
+
+
+def facts_of(deps: Deps, store: PassageStore, embedder: Embedder) -> dict[str, object]:
+    """What can change a result, apart from the text: code version, models, prompts, settings, store."""
     settings = deps.settings
     prompts = ["extract"]
     if settings.judge == "model":
         prompts.append(prompt_name(settings.quote_by))
-    facts = {
+    return {
         "code_version": code_version(),
         "models": {"extract": deps.model.id, "judge": deps.judge.id, "embedder": embedder.id},
         "prompts": {name: load(name).sha for name in prompts},
-        "settings": settings.of_result() | {_WHOLE: whole},
+        "settings": settings.of_result(),
         "store": store.snapshot(),
     }
-    run_id = short_hash(article.id, article.sha256, article.title, json.dumps(facts, sort_keys=True))
-    return Run.model_validate(
-        facts | {"id": run_id, "started": datetime.now(UTC).isoformat(timespec="seconds"), "profile": settings.profile}
-    )
 
 
 async def replay(recorded: Result, log: RunLog, scratch: RunLog) -> Result:
@@ -160,6 +180,11 @@ def code_version() -> str:
     return f"{agent.__version__}+{digest[:8]}"
 
 
+def language_model_id() -> str:
+    """Id of the embedded language model."""
+    return f"{LANGUAGE_MODEL.name}@{LANGUAGE_MODEL.sha256[:12]}"
+
+
 def _model(settings: Settings, listener: Listener) -> ClosableModel:
     if settings.profile != "local":
         from agent.llm.openai import connect
@@ -168,7 +193,7 @@ def _model(settings: Settings, listener: Listener) -> ClosableModel:
     from agent.llm.embedded import embedded_model
 
     return embedded_model(
-        model_id=f"{LANGUAGE_MODEL.name}@{LANGUAGE_MODEL.sha256[:12]}",
+        model_id=language_model_id(),
         model_file=_present(LANGUAGE_MODEL, settings.cache_dir),
         folder=settings.cache_dir / "server",
         slots=settings.concurrency,
@@ -180,6 +205,15 @@ def _model(settings: Settings, listener: Listener) -> ClosableModel:
 def _judge(model: ChatModel, settings: Settings) -> StanceJudge:
     if settings.judge == "model":
         return _language_model_judge(model, settings)
+    return small_judge(settings)
+
+
+def small_judge(settings: Settings) -> CrossEncoderJudge:
+    """The shipped cross-encoder as judge.
+
+    Raises:
+        ConfigError: its tokenizer is not in the cache.
+    """
     from agent.small.cross_encoder import shipped_cross_encoder
 
     return CrossEncoderJudge(shipped_cross_encoder(_present(TOKENIZER, settings.cache_dir)), load_calibration())

@@ -39,12 +39,27 @@ def open_store(settings: Settings, embedder: Embedder, sources: Sequence[Path], 
         InputError: none of the sources can be used.
         StoreError: the store is missing, locked or of another embedder.
     """
-    folder = settings.store_dir
     if sources:
         documents = _documents(sources, view)
-        folder = settings.run_dir / "stores" / _name(documents, embedder)
-        _fill(folder, embedder, documents, view.ingested)
-    with Store.open(folder, embedder, chroma_url=None if sources else settings.chroma_url) as store:
+        with open_documents(documents, embedder, settings.run_dir / "stores", view.ingested) as store:
+            yield store
+        return
+    with Store.open(settings.store_dir, embedder, chroma_url=settings.chroma_url) as store:
+        yield store
+
+
+@contextmanager
+def open_documents(
+    documents: Sequence[Document], embedder: Embedder, root: Path, listener: Callable[[IngestProgress], None]
+) -> Iterator[Store]:
+    """A store of just these documents, open for reading; it is kept under `root`, named after their content.
+
+    Raises:
+        StoreError: another process is filling it.
+    """
+    folder = root / _name(documents, embedder)
+    _fill(folder, embedder, documents, listener)
+    with Store.open(folder, embedder) as store:
         yield store
 
 

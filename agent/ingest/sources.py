@@ -139,7 +139,7 @@ def _documents(path: Path) -> Iterator[Rejected | tuple[Path, int | None, Docume
 def _understood(path: Path, entry: _Entry) -> Rejected | tuple[Path, int | None, Document]:
     try:
         item = _load(entry.item) if isinstance(entry.item, bytes) else entry.item
-        return path, entry.line, _document_of(item)
+        return path, entry.line, document_of(item)
     except InputError as error:
         return Rejected(path=path, line=entry.line, reason=f"{entry.place}{error}")
 
@@ -194,7 +194,7 @@ def _read_csv(path: Path) -> Iterator[_Entry]:
         raise InputError(f"{str(path)!r} is no readable CSV after line {rows.line_num} ({error}): mend it") from error
 
 
-def _document_of(item: object) -> Document:
+def document_of(item: object) -> Document:
     """The document a row describes; fields it does not know are ignored."""
     if not isinstance(item, dict):
         raise InputError(f"{_shown(item)} is no object: give fields such as id, title and text")

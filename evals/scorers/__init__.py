@@ -1,0 +1,1 @@
+"""From a case and its outcome to a score: one pure function for each stage."""

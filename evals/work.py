@@ -1,0 +1,239 @@
+"""What a plan comes to on a suite: stage, evidence, cases, and the solver that works on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from agent.desk import embedder_of, small_judge
+from agent.domain import Data
+from agent.errors import ConfigError, InputError
+from agent.ingest.private import open_documents
+from agent.llm.base import ChatReply, ChatRequest, ClosableModel
+from agent.pipeline import Deps
+from agent.settings import Settings
+from agent.small.base import Embedder
+from agent.stages.judge import StanceJudge
+from agent.stages.stance import CrossEncoderJudge
+from agent.store.base import PassageStore, TimeLimit
+from agent.store.memory import MemoryStore
+from evals.attacks import load_attacks, plant
+from evals.cases import ArticleCase, AttackCase, Case, ClaimCase, Half, SentenceCase, StanceCase, Suite, SuiteKind
+from evals.passages import GoldPassages
+from evals.record import EvidenceFrom, Outcome, Stage
+from evals.solvers.article import ArticleSolver
+from evals.solvers.attack import AttackSolver
+from evals.solvers.base import Solver
+from evals.solvers.baselines import BASELINES, NEEDS_MODEL, baseline
+from evals.solvers.extract import ExtractSolver
+from evals.solvers.retrieve import RetrieveSolver
+from evals.solvers.stance import StanceSolver
+from evals.solvers.verdict import GoldSources, SearchedSources, SourcesOf, VerdictSolver
+from evals.suites import find_suite, load_suite, picker
+
+CaseT = TypeVar("CaseT", ClaimCase, StanceCase, SentenceCase, AttackCase, ArticleCase)
+PIPELINE = "pipeline"
+_RANKED = 20
+"""Passages looked at in the retrieve stage, so that ten documents come of them."""
+_STAGES: dict[SuiteKind, tuple[Stage, ...]] = {
+    SuiteKind.CLAIMS: ("verdict", "retrieve", "stance"),
+    SuiteKind.SENTENCES: ("extract",),
+}
+"""What `all` means (the first), and what can be asked for."""
+
+
+class Plan(Data):
+    """What to run."""
+
+    suite: Path
+    """Folder or name."""
+    half: Half = "all"
+    limit: int | None = None
+    stage: Stage = "all"
+    evidence: EvidenceFrom | None = None
+    """None: as the suite wants it; see `evidence_of`."""
+    solver: str = PIPELINE
+    """`pipeline`, or the name of a baseline."""
+    repeats: int = 1
+    """Times each case is worked on, every time with fresh model calls."""
+    workers: int = 4
+    """Cases worked on at once."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A plan on its suite, with nothing left open."""
+
+    plan: Plan
+    suite: Suite
+    stage: Stage
+    evidence: EvidenceFrom | None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Models in place of those the settings name."""
+
+    embedder: Callable[[Settings], Embedder] = embedder_of
+    model: ClosableModel | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where evidence is looked for, and with what."""
+
+    store: PassageStore
+    embedder: Embedder
+
+
+def task_of(plan: Plan, suite: Suite) -> Task:
+    """The plan with its stage and evidence settled.
+
+    Raises:
+        InputError: the suite has no such stage or evidence, or there is no such baseline.
+    """
+    allowed = _STAGES.get(suite.kind, ("all",))
+    if plan.stage not in {"all", *allowed}:
+        raise InputError(
+            f"stage {plan.stage!r} cannot be run on {suite.name!r}, which holds {suite.kind.value}: give one of"
+            f" {', '.join(dict.fromkeys(('all', *allowed)))}"
+        )
+    stage = allowed[0] if plan.stage == "all" else plan.stage
+    if plan.solver != PIPELINE and (plan.solver not in BASELINES or stage != "verdict"):
+        raise InputError(
+            f"solver {plan.solver!r} cannot be run at stage {stage!r} of {suite.name!r}: give {PIPELINE}, or for claims"
+            f" one of {', '.join(BASELINES)}"
+        )
+    return Task(plan, suite, stage, evidence_of(suite, stage, plan.evidence))
+
+
+def evidence_of(suite: Suite, stage: Stage, asked: EvidenceFrom | None) -> EvidenceFrom | None:
+    """Where verdicts get their evidence: as asked, as `suite.json` says, or as the claims allow.
+
+    Claims that stand twice with different labels differ only by their document, so a search cannot tell them apart:
+    they get the passages gold names. All others get what the search finds.
+
+    Raises:
+        InputError: gold evidence is asked for where a search is what is scored.
+    """
+    if stage == "retrieve" and asked == "gold":
+        raise InputError("evidence 'gold' leaves nothing to retrieve: leave --evidence away at stage 'retrieve'")
+    if stage == "retrieve":
+        return "retrieved"
+    if stage != "verdict":
+        return None
+    if asked or suite.about.evidence:
+        return asked or suite.about.evidence
+    texts = {(case.text, case.label) for case in suite.claims}
+    return "gold" if len({text for text, _ in texts}) < len(texts) else "retrieved"
+
+
+def cases_of(task: Task) -> tuple[Case, ...]:
+    """The cases of the stage, in the order of the suite."""
+    suite, plan = task.suite, task.plan
+    if suite.kind is SuiteKind.CLAIMS:
+        return tuple(GoldPassages(suite.corpus).stance_cases(suite)) if task.stage == "stance" else suite.claims
+    if suite.kind is SuiteKind.SENTENCES:
+        return suite.sentences
+    if suite.kind is SuiteKind.ARTICLE:
+        return suite.gold
+    if suite.kind is SuiteKind.ADVERSARIAL:
+        return picker(plan.half, plan.limit)(load_attacks(suite.folder))
+    hosts = load_suite(find_suite("smoke"))
+    return picker(plan.half, plan.limit)(plant(hosts, suite.folder))
+
+
+@contextmanager
+def open_place(task: Task, settings: Settings, parts: Parts, waiting: Callable[[str], None]) -> Iterator[Place]:
+    """The store of the suite's documents, filled if it is searched; else an empty one."""
+    embedder = parts.embedder(settings)
+    if task.evidence != "retrieved" and task.suite.kind is not SuiteKind.ARTICLE:
+        yield Place(MemoryStore([], embedder=embedder), embedder)
+        return
+    documents = tuple(task.suite.corpus.values())
+    waiting(f"{len(documents)} documents of {task.suite.name} are taken into a store (once)")
+    with open_documents(documents, embedder, settings.cache_dir / "suites", lambda _: None) as store:
+        yield Place(store, embedder)
+
+
+def model_of(task: Task, settings: Settings, parts: Parts) -> ClosableModel | None:
+    """The language model in place of the one the settings name: the one given, or none where none is called."""
+    if parts.model is not None:
+        return parts.model
+    judged = task.stage in {"verdict", "stance"} or task.suite.kind not in _STAGES
+    needs = (
+        task.stage == "extract"
+        or task.suite.kind is SuiteKind.ARTICLE
+        or (task.plan.solver in NEEDS_MODEL)
+        or (task.plan.solver == PIPELINE and judged and settings.judge == "model")
+    )
+    return None if needs else _NoModel()
+
+
+class _NoModel:
+    """Stands where a run calls no language model, so that none has to be there."""
+
+    id = "none"
+
+    async def complete(self, request: ChatRequest) -> ChatReply:
+        raise ConfigError(f"this stage calls no language model, and yet {request.schema_name!r} was asked of one")
+
+    async def aclose(self) -> None:
+        """Holds nothing."""
+
+
+def solver_of(task: Task, deps: Deps, place: Place) -> Solver[Case]:
+    """What works on the cases."""
+    suite = task.suite
+    if task.stage == "extract":
+        return _Only(SentenceCase, ExtractSolver(deps.model, window=deps.settings.window))
+    if suite.kind is SuiteKind.ARTICLE:
+        return _Only(ArticleCase, ArticleSolver(suite, deps, place.store, place.embedder))
+    if task.stage == "stance":
+        return _Only(StanceCase, StanceSolver(deps.judge))
+    if task.stage == "retrieve":
+        return _Only(ClaimCase, RetrieveSolver(_sources(task, deps, place, limit=_RANKED)))
+    if suite.kind is SuiteKind.CLAIMS:
+        return _Only(ClaimCase, _verdicts(task, deps, place))
+    return _Only(AttackCase, AttackSolver(deps, place.embedder))
+
+
+def _verdicts(task: Task, deps: Deps, place: Place) -> Solver[ClaimCase]:
+    sources = _sources(task, deps, place, limit=deps.settings.passages)
+    if task.plan.solver != PIPELINE:
+        return baseline(task.plan.solver, suite=task.suite, model=deps.model, sources=deps.sources)
+    return VerdictSolver(deps, sources, second=_second(deps))
+
+
+def _second(deps: Deps) -> StanceJudge | None:
+    """The small judge, to read cited quotes alone; None where its files are not there."""
+    if isinstance(deps.judge, CrossEncoderJudge):
+        return deps.judge
+    try:
+        return small_judge(deps.settings)
+    except ConfigError:
+        return None
+
+
+class _Only(Generic[CaseT]):
+    """A solver of one kind of case, where any case may come."""
+
+    def __init__(self, kind: type[CaseT], solver: Solver[CaseT]) -> None:
+        self._kind = kind
+        self._solver = solver
+
+    async def solve(self, case: Case) -> Outcome:
+        """The outcome of a case of that kind."""
+        assert isinstance(case, self._kind)
+        return await self._solver.solve(case)
+
+
+def _sources(task: Task, deps: Deps, place: Place, *, limit: int) -> SourcesOf:
+    if task.evidence == "gold":
+        return GoldSources(GoldPassages(task.suite.corpus))
+    settings, about = deps.settings, task.suite.about
+    when = TimeLimit(as_of=settings.as_of, undated=about.undated if settings.as_of is None else settings.undated)
+    return SearchedSources(place.store, limit=limit, when=when, claim_dates=about.claim_dates)

@@ -26,7 +26,7 @@ from agent.settings import Settings, load_settings
 from agent.small.base import Embedder
 from agent.sources import RecordedJudge, RecordedSources, StoreSources
 from agent.stages.judge import LanguageModelJudge, StanceJudge, prompt_name
-from agent.stages.stance import CrossEncoderJudge, load_calibration
+from agent.stages.stance import CrossEncoderJudge, PairScorer, load_calibration
 from agent.store.base import PassageStore, TimeLimit
 from prompts import load
 
@@ -214,9 +214,18 @@ def small_judge(settings: Settings) -> CrossEncoderJudge:
     Raises:
         ConfigError: its tokenizer is not in the cache.
     """
+    return CrossEncoderJudge(small_scorer(settings), load_calibration())
+
+
+def small_scorer(settings: Settings) -> PairScorer:
+    """The shipped cross-encoder.
+
+    Raises:
+        ConfigError: its tokenizer is not in the cache.
+    """
     from agent.small.cross_encoder import shipped_cross_encoder
 
-    return CrossEncoderJudge(shipped_cross_encoder(_present(TOKENIZER, settings.cache_dir)), load_calibration())
+    return shipped_cross_encoder(_present(TOKENIZER, settings.cache_dir))
 
 
 def _language_model_judge(model: ChatModel, settings: Settings) -> LanguageModelJudge:

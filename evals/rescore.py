@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from agent.errors import InputError
+from agent.errors import ConfigError, InputError
+from agent.settings import load_settings
 from evals.cases import ArticleCase, AttackCase, Case, SentenceCase, StanceCase, Suite
+from evals.entail import Entails, shipped_entails
 from evals.record import CaseScore, Manifest, Outcome, Ratio, Results
 from evals.results import results_of
 from evals.runs import RESULTS, SCORES, RunFolder, write_whole
@@ -79,17 +81,18 @@ def score_of(task: Task) -> Score:
     suite = task.suite
     pairs = pairs_of({case.id: case for case in suite.claims})
     is_retrieved = task.evidence == "retrieved"
+    entails = _entails() if task.stage == "extract" else None
 
     def score(case: Case, outcome: Outcome) -> CaseScore:
         if isinstance(case, StanceCase):
             name, _, number = case.id.rpartition(":")
             return score_stance(case, outcome, pair=pairs.get(name) if number == "0" else None)
         if isinstance(case, SentenceCase):
-            return score_sentence(case, outcome, entails=None)
+            return score_sentence(case, outcome, entails=entails)
         if isinstance(case, AttackCase):
             return score_attack(case, outcome)
         if isinstance(case, ArticleCase):
-            return score_article(case, outcome)
+            return score_article(case, outcome, suite.corpus)
         if task.stage == "retrieve":
             return score_retrieval(case, outcome)
         return score_verdict(case, outcome, suite.corpus, pair=pairs.get(case.id), is_retrieved=is_retrieved)
@@ -99,6 +102,14 @@ def score_of(task: Task) -> Score:
         return score(case, outcome).model_copy(update={"doubtful": name in suite.doubtful})
 
     return marked
+
+
+def _entails() -> Entails | None:
+    """The scorer of entailment; None where its files are not there, and then what needs it is not scored."""
+    try:
+        return shipped_entails(load_settings({"profile": "local"}))
+    except ConfigError:
+        return None
 
 
 def _scored(run: RunFolder, cases: dict[str, Case], score: Score) -> Iterator[tuple[str, CaseScore]]:

@@ -23,7 +23,8 @@ from evals.rescore import plan_of, rescore
 from evals.runs import JOURNAL, MANIFEST, SPENT, RunFolder, write_whole
 from evals.solvers.base import Solver
 from evals.suites import find_suite, load_suite, name_of
-from evals.work import Parts, Place, Plan, Task, cases_of, model_of, open_place, solver_of, task_of
+from evals.work import Parts, Place, Plan, Task, cases_of, model_of, open_place, prompts_of, solver_of, task_of
+from prompts import load
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +166,9 @@ def _changed(old: Manifest, new: Manifest) -> str:
 def _manifest(sitting: _Sitting, deps: Deps) -> Manifest:
     """The record of a run to be: its id is a hash of all that can change its result."""
     task, place = sitting.task, sitting.place
-    facts = facts_of(deps, place.store, place.embedder) | {
+    facts = facts_of(deps, place.store, place.embedder)
+    facts |= {
+        "prompts": {name: load(name).sha for name in prompts_of(task, sitting.settings)},
         "suite": task.suite.name,
         "suite_sha256": task.suite.sha256,
         "half": task.plan.half,

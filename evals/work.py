@@ -16,7 +16,8 @@ from agent.llm.base import ChatReply, ChatRequest, ClosableModel
 from agent.pipeline import Deps
 from agent.settings import Settings
 from agent.small.base import Embedder
-from agent.stages.judge import StanceJudge
+from agent.sources import StoreSources
+from agent.stages.judge import StanceJudge, prompt_name
 from agent.stages.stance import CrossEncoderJudge
 from agent.store.base import PassageStore, TimeLimit
 from agent.store.memory import MemoryStore
@@ -29,12 +30,13 @@ from evals.solvers.attack import AttackSolver
 from evals.solvers.base import Solver
 from evals.solvers.baselines import BASELINES, NEEDS_MODEL, baseline
 from evals.solvers.extract import ExtractSolver
+from evals.solvers.one_call import PASSAGES
 from evals.solvers.retrieve import RetrieveSolver
 from evals.solvers.stance import StanceSolver
 from evals.solvers.verdict import GoldSources, SearchedSources, SourcesOf, VerdictSolver
 from evals.suites import find_suite, load_suite, picker
 
-CaseT = TypeVar("CaseT", ClaimCase, StanceCase, SentenceCase, AttackCase, ArticleCase)
+CaseT = TypeVar("CaseT", bound=Case)
 PIPELINE = "pipeline"
 _RANKED = 20
 """Passages looked at in the retrieve stage, so that ten documents come of them."""
@@ -161,16 +163,16 @@ def open_place(task: Task, settings: Settings, parts: Parts, waiting: Callable[[
 
 def model_of(task: Task, settings: Settings, parts: Parts) -> ClosableModel | None:
     """The language model in place of the one the settings name: the one given, or none where none is called."""
-    if parts.model is not None:
-        return parts.model
-    judged = task.stage in {"verdict", "stance"} or task.suite.kind not in _STAGES
-    needs = (
-        task.stage == "extract"
-        or task.suite.kind is SuiteKind.ARTICLE
-        or (task.plan.solver in NEEDS_MODEL)
-        or (task.plan.solver == PIPELINE and judged and settings.judge == "model")
-    )
-    return None if needs else _NoModel()
+    return parts.model or (None if prompts_of(task, settings) else _NoModel())
+
+
+def prompts_of(task: Task, settings: Settings) -> tuple[str, ...]:
+    """The prompts a task sends to a language model; none: it calls none."""
+    if task.plan.solver != PIPELINE:
+        return (task.plan.solver,) if task.plan.solver in NEEDS_MODEL else ()
+    extracts = task.stage == "extract" or task.suite.kind is SuiteKind.ARTICLE
+    judges = task.stage not in {"extract", "retrieve"} and settings.judge == "model"
+    return (("extract",) if extracts else ()) + ((prompt_name(settings.quote_by),) if judges else ())
 
 
 class _NoModel:
@@ -204,7 +206,8 @@ def solver_of(task: Task, deps: Deps, place: Place) -> Solver[Case]:
 def _verdicts(task: Task, deps: Deps, place: Place) -> Solver[ClaimCase]:
     sources = _sources(task, deps, place, limit=deps.settings.passages)
     if task.plan.solver != PIPELINE:
-        return baseline(task.plan.solver, suite=task.suite, model=deps.model, sources=deps.sources)
+        ten = StoreSources(place.store, limit=PASSAGES, when=_when(task, deps))
+        return baseline(task.plan.solver, suite=task.suite, model=deps.model, sources=ten)
     return VerdictSolver(deps, sources, second=_second(deps))
 
 
@@ -234,6 +237,12 @@ class _Only(Generic[CaseT]):
 def _sources(task: Task, deps: Deps, place: Place, *, limit: int) -> SourcesOf:
     if task.evidence == "gold":
         return GoldSources(GoldPassages(task.suite.corpus))
-    settings, about = deps.settings, task.suite.about
-    when = TimeLimit(as_of=settings.as_of, undated=about.undated if settings.as_of is None else settings.undated)
-    return SearchedSources(place.store, limit=limit, when=when, claim_dates=about.claim_dates)
+    claim_dates = task.suite.about.claim_dates
+    return SearchedSources(place.store, limit=limit, when=_when(task, deps), claim_dates=claim_dates)
+
+
+def _when(task: Task, deps: Deps) -> TimeLimit:
+    """The settings' date; without one, undated documents are treated as the suite says."""
+    settings = deps.settings
+    undated = task.suite.about.undated if settings.as_of is None else settings.undated
+    return TimeLimit(as_of=settings.as_of, undated=undated)

@@ -6,13 +6,13 @@ from typing import Protocol, TypeVar
 
 from evals.record import Outcome
 
-CaseT = TypeVar("CaseT", contravariant=True)
+CaseT_contra = TypeVar("CaseT_contra", contravariant=True)
 
 
-class Solver(Protocol[CaseT]):
+class Solver(Protocol[CaseT_contra]):
     """Works on one case at a time; cases can be worked on side by side."""
 
-    async def solve(self, case: CaseT) -> Outcome:
+    async def solve(self, case: CaseT_contra) -> Outcome:
         """The outcome of a case; what goes wrong with the case alone becomes its `failure`.
 
         Raises:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from agent.domain import Failure, FailureKind
 from agent.errors import StoreError
 from agent.stages.queries import plan_queries
 from evals.cases import ClaimCase
 from evals.passages import claim_of
 from evals.record import Outcome
+from evals.solvers.failure import failed
 from evals.solvers.verdict import SourcesOf
 
 
@@ -25,7 +25,5 @@ class RetrieveSolver:
         try:
             hits = await asyncio.to_thread(self._sources.of(case).find, plan_queries(claim, round=1), frozenset[str]())
         except StoreError as error:
-            return Outcome(
-                case_id=case.id, failure=Failure(stage="retrieve", kind=FailureKind.STORE, message=str(error))
-            )
+            return failed(case.id, "retrieve", error)
         return Outcome(case_id=case.id, hits=hits)

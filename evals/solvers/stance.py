@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from agent.domain import Failure, FailureKind, Hit
-from agent.errors import AgentError, ConfigError, TransientModelError
+from agent.domain import Hit
+from agent.errors import AgentError, ConfigError
 from agent.stages.judge import StanceJudge
 from evals.cases import StanceCase
 from evals.record import Outcome
+from evals.solvers.failure import failed
 
 
 class StanceSolver:
@@ -23,6 +24,5 @@ class StanceSolver:
         except ConfigError:
             raise
         except AgentError as error:
-            kind = FailureKind.TRANSIENT if isinstance(error, TransientModelError) else FailureKind.REPLY
-            return Outcome(case_id=case.id, failure=Failure(stage="judge", kind=kind, message=str(error)))
+            return failed(case.id, "judge", error)
         return Outcome(case_id=case.id, evidence=judged.evidence)

@@ -1,5 +1,6 @@
 """Reading suite folders."""
 
+import itertools
 import json
 
 import pytest
@@ -49,7 +50,7 @@ def test_a_larger_limit_only_adds_cases(tmp_path):
     folder = write_suite(tmp_path / "mills")
     found = [[case.id for case in load_suite(folder, limit=limit).claims] for limit in range(6)]
     assert [len(ids) for ids in found] == [0, 1, 2, 3, 4, 5]
-    for fewer, more in zip(found, found[1:], strict=False):
+    for fewer, more in itertools.pairwise(found):
         assert set(fewer) < set(more)
         assert more == sorted(more)
 

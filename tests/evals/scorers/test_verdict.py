@@ -20,7 +20,8 @@ def gold(name, stance, group=None):
     return GoldPiece(doc_id=name, quote=CORPUS[name].text, stance=stance, group=group)
 
 
-def case(label=Label.SUPPORTED, evidence=(gold("mill", Stance.SUPPORTS),), name="c", **fields):
+def case(label=Label.SUPPORTED, evidence=None, name="c", **fields):
+    evidence = (gold("mill", Stance.SUPPORTS),) if evidence is None else evidence
     return ClaimCase(id=name, text="The mill burnt down.", label=label, evidence=evidence, **fields)
 
 

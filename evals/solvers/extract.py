@@ -1,0 +1,64 @@
+"""Extract stage: sentences through the pipeline's own extraction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.domain import Claim, LedgerEntry, SentenceStatus, Span
+from agent.ingest.read import read_document
+from agent.llm.base import ChatModel
+from agent.stages.extract import Window, extract_window, plan_windows
+from agent.stages.sentences import split_sentences
+from evals.cases import SentenceCase
+from evals.record import Outcome
+from evals.solvers.failure import failed
+
+_BY_RANK = (SentenceStatus.CHECKED, SentenceStatus.AMBIGUOUS, SentenceStatus.NOT_CHECKABLE)
+
+
+class ExtractSolver:
+    """Extracts a sentence in its article, by the windows the pipeline would cut; without context it stands alone.
+
+    Cases of one article ask the model the same questions, and the calls are kept, so each is made once.
+    """
+
+    def __init__(self, model: ChatModel, *, window: int) -> None:
+        self._model = model
+        self._window = window
+
+    async def solve(self, case: SentenceCase) -> Outcome:
+        """The ledger entry and the claims of the sentence."""
+        text = case.context if case.context and case.text in case.context else case.text
+        article = read_document(None, data=text.encode("utf-8", "replace"), name="context")
+        start = max(0, article.text.find(case.text))
+        wanted = Span(start=start, end=start + len(case.text))
+        windows = plan_windows(split_sentences(article.text), article, size=self._window)
+        found = [
+            one
+            for window in windows
+            if _holds(window, wanted)
+            for one in await extract_window(window, self._model)
+            if _meet(one.entry.sentence.span, wanted)
+        ]
+        if not found:
+            return failed(case.id, "sentences", "the sentence is not found in its own context")
+        claims = tuple(claim for one in found for claim in one.claims)
+        return _outcome(case, [one.entry for one in found], claims)
+
+
+def _outcome(case: SentenceCase, entries: Sequence[LedgerEntry], claims: tuple[Claim, ...]) -> Outcome:
+    """One entry for all our sentences that make up the case: checkable if one is."""
+    broken = next((entry for entry in entries if entry.status is SentenceStatus.FAILED), None)
+    if broken is not None:
+        return failed(case.id, "extract", broken.reason)
+    best = min(entries, key=lambda entry: _BY_RANK.index(entry.status))
+    ids = tuple(claim.id for claim in claims)
+    return Outcome(case_id=case.id, entry=best.model_copy(update={"claim_ids": ids}), claims=claims)
+
+
+def _holds(window: Window, wanted: Span) -> bool:
+    return any(_meet(sentence.span, wanted) for sentence in window.sentences)
+
+
+def _meet(one: Span, other: Span) -> bool:
+    return one.start < other.end and other.start < one.end

@@ -1,7 +1,7 @@
 """Gold passages: what the chunker cuts around gold quotes, and near misses for claims whose set names none.
 
-Where a set names the quotes that decide a claim together, the passage is what our chunker cuts around them; where it
-judges each quote alone, the passage is the quote.
+For a verdict the passage is what our chunker cuts around the quotes, as a search would bring it. For a stance it is so
+where a set names the quotes that decide a claim together; where it judges each quote alone, the passage is the quote.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class GoldPassages:
         return self._passages[name]
 
     def _pieces(self, case: ClaimCase, *, mixed: bool) -> Iterator[tuple[Document, Passage, Stance | None]]:
-        """Document, passage and stance of each set of quotes; `mixed` keeps sets over several documents, too."""
+        """Document, passage and stance of each set of quotes; `mixed`: whole passages, sets over documents kept."""
         sets: dict[tuple[str, int], list[GoldPiece]] = defaultdict(list)
         spread: dict[int, set[str]] = defaultdict(set)
         for number, piece in enumerate(case.evidence):
@@ -90,13 +90,13 @@ class GoldPassages:
             if not mixed and (len(spread[group]) > 1 or len(stances) > 1 or (is_grouped and name in taken)):
                 continue
             taken.add(name)
-            span = self._span(name, pieces, is_grouped=is_grouped)
+            span = self._span(name, pieces, is_whole=is_grouped or mixed)
             if span.end - span.start <= LONGEST:
                 yield self._corpus[name], passage_of(self._corpus[name], span), pieces[0].stance
 
-    def _span(self, name: str, pieces: Iterable[GoldPiece], *, is_grouped: bool) -> Span:
+    def _span(self, name: str, pieces: Iterable[GoldPiece], *, is_whole: bool) -> Span:
         quotes = [_quote(self._corpus[name], piece) for piece in pieces]
-        return _around(quotes, self._cut(name)) if is_grouped else _hull(quotes)
+        return _around(quotes, self._cut(name)) if is_whole else _hull(quotes)
 
 
 FOILED = ("fool_me_twice", "feverous_text", "scifact")

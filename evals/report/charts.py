@@ -60,7 +60,7 @@ def reliability(bins: Sequence[Bin]) -> Markup:
         x, y = _x(one.confidence), _y(one.accuracy)
         parts.append(f'<path class="whisker dot" d="M{x} {_y(one.accuracy_low)}V{_y(one.accuracy_high)}"/>')
         parts.append(f'<circle class="dot" cx="{x}" cy="{y}" r="5"/>')
-        parts.append(f'<text class="tick" x="{x}" y="{_y(0) - 5}" text-anchor="middle">{one.n}</text>')
+        parts.append(f'<text class="tick" x="{x - 8}" y="{y + 4}" text-anchor="end">{one.n}</text>')
     words = "; ".join(f"confidence {one.confidence:.2f}, right {one.accuracy:.2f}, {one.n} cases" for one in bins)
     return _svg("Reliability: how often a verdict of a given confidence is right", words, _SIZE, _SIZE, parts)
 

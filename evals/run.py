@@ -7,9 +7,11 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
-from agent.desk import facts_of, open_desk
+from agent.desk import code_version, facts_of, open_desk
 from agent.domain import Data, Failure, FailureKind, Usage, short_hash
 from agent.errors import AgentError, InputError
 from agent.events import Waiting
@@ -87,13 +89,15 @@ def run_suite(
     return run
 
 
-def resume(run: RunFolder, settings: Settings, listener: Listener = lambda _: None) -> RunFolder:
+def resume(
+    run: RunFolder, settings: Settings, listener: Listener = lambda _: None, *, parts: Parts | None = None
+) -> RunFolder:
     """Go on with a run that was broken off, with the plan of its manifest.
 
     Raises:
         InputError: the suite, the models or the settings are no longer those of the run.
     """
-    return run_suite(plan_of(run.manifest), settings, listener, out=run.path)
+    return run_suite(plan_of(run.manifest), settings, listener, out=run.path, parts=parts)
 
 
 class _Sitting:
@@ -168,6 +172,7 @@ def _manifest(sitting: _Sitting, deps: Deps) -> Manifest:
     task, place = sitting.task, sitting.place
     facts = facts_of(deps, place.store, place.embedder)
     facts |= {
+        "code_version": f"{code_version()}.{_harness_hash()}",
         "prompts": {name: load(name).sha for name in prompts_of(task, sitting.settings)},
         "suite": task.suite.name,
         "suite_sha256": task.suite.sha256,
@@ -187,6 +192,16 @@ def _manifest(sitting: _Sitting, deps: Deps) -> Manifest:
             "profile": sitting.settings.profile,
         }
     )
+
+
+@cache
+def _harness_hash() -> str:
+    """Of the modules that decide what a case is and what is asked about it; scoring and reports may change freely."""
+    root = files("evals")
+    names = ["cases.py", "suites.py", "passages.py", "attacks.py", "work.py"]
+    texts = [root.joinpath(name).read_text(encoding="utf-8") for name in names]
+    solvers = sorted((path for path in root.joinpath("solvers").iterdir() if path.name.endswith(".py")), key=str)
+    return short_hash(*texts, *(path.read_text(encoding="utf-8") for path in solvers))[:8]
 
 
 async def _repeat(sitting: _Sitting, deps: Deps, run: RunFolder, repeat: int) -> None:

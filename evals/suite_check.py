@@ -130,7 +130,7 @@ def _repeats(where: str, name: str, text: str, seen: dict[str, str]) -> Iterator
     if f"id {name}" in seen:
         yield _error(where, f"id {name!r} is that of {seen[f'id {name}']}")
     elif text and f"text {text}" in seen:
-        yield _error(where, f"the same text with the same gold stands in {seen[f'text {text}']}")
+        yield _warning(where, f"the same text with the same gold stands in {seen[f'text {text}']}")
     seen.setdefault(f"id {name}", where)
     seen.setdefault(f"text {text}", where)
 

@@ -1,0 +1,190 @@
+"""The table of results: every suite at every stage, as one Markdown page.
+
+    python -m evals.table --data ../shared/data --out docs/results.md
+
+Runs what has not been run (runs are kept, so a second call only writes the page), then writes the figures of all of
+them. Suites that are not there are left out and named. `--with-model` adds what calls the language model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from agent.errors import AgentError
+from agent.settings import Settings, load_settings
+from evals.cases import Half
+from evals.record import Estimate, EvidenceFrom, Stage
+from evals.run import Event, SuiteReady, run_suite
+from evals.runs import RunFolder
+from evals.suites import find_suite
+from evals.work import Plan
+
+CLAIM_SETS = (
+    "averitec", "climate_fever", "factcheck_bench", "fever_symmetric", "feverous_text", "fool_me_twice", "scifact",
+    "wice_citations",
+)  # fmt: skip
+_NOT_SEARCHED = frozenset({"fever_symmetric"})
+"""Documents contradict each other on purpose, so only gold evidence makes sense."""
+_NO_STANCES = frozenset({"averitec", "wice_citations", "smoke"})
+
+
+class Entry(NamedTuple):
+    """One run of the table."""
+
+    suite: str
+    stage: Stage
+    evidence: EvidenceFrom | None
+    solver: str
+    half: Half
+    needs_model: bool = False
+
+
+class Table(NamedTuple):
+    """A part of the page: its runs and the metrics in its columns."""
+
+    title: str
+    says: str
+    metrics: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+
+def tables() -> tuple[Table, ...]:
+    """All parts of the page."""
+    sets: tuple[tuple[str, Half], ...] = (*((name, "reporting") for name in CLAIM_SETS), ("smoke", "all"))
+    searched = tuple(row for row in sets if row[0] not in _NOT_SEARCHED)
+    solvers = ("pipeline", "bm25", "majority")
+    return (
+        Table(
+            "Verdicts with gold passages",
+            "The judge is shown the passages gold names; what the search would find plays no part.",
+            ("accuracy", "macro_f1", "balanced_accuracy", "two_way", "pair_accuracy", "ece"),
+            tuple(Entry(name, "verdict", "gold", "pipeline", half) for name, half in sets),
+        ),
+        Table(
+            "Verdicts with passages found by the search",
+            "The whole of the pipeline after extraction, with two baselines on the same claims.",
+            ("accuracy", "macro_f1", "recall@5", "citation_precision", "quote_validity", "ece", "accuracy@50"),
+            tuple(Entry(name, "verdict", "retrieved", solver, half) for name, half in searched for solver in solvers),
+        ),
+        Table(
+            "Stance of single passages",
+            "One passage, one claim; neutral passages are those of the set, or near misses where it has none.",
+            ("accuracy", "macro_f1", "two_way", "ece"),
+            tuple(Entry(name, "stance", None, "pipeline", half) for name, half in sets if name not in _NO_STANCES),
+        ),
+        Table(
+            "Search",
+            "Dense and lexical search fused, ten documents of twenty passages.",
+            ("recall@1", "recall@5", "recall@10", "mrr", "ndcg@10"),
+            tuple(Entry(name, "retrieve", None, "pipeline", half) for name, half in searched),
+        ),
+        Table(
+            "Attacks on evidence",
+            "A hostile document among the sources: own cases, and public injection texts planted into those of smoke.",
+            ("pass_rate", "attack_success", "verdict_change", "planted_cited"),
+            (
+                Entry("adversarial", "all", None, "pipeline", "all"),
+                Entry("injection", "all", None, "pipeline", "reporting"),
+            ),
+        ),
+        Table(
+            "Extraction",
+            "Sentences through the pipeline's extraction with the embedded language model.",
+            ("checkable_accuracy", "checkable_f1", "claim_coverage", "claim_coverage_words", "claim_entailed"),
+            (Entry("claim_extraction", "extract", None, "pipeline", "reporting", needs_model=True),),
+        ),
+        Table(
+            "The seed article, whole pipeline",
+            "One article with one annotator, on which the pipeline was developed: not held out.",
+            ("sentence_in_ledger", "sentence_checked", "claim_coverage", "accuracy", "verdict_of_all_gold"),
+            (Entry("deir-ez-zor", "all", None, "pipeline", "all", needs_model=True),),
+        ),
+    )
+
+
+def page(found: Sequence[tuple[Table, Sequence[tuple[Entry, RunFolder]]]], missing: Sequence[str]) -> str:
+    """The page as Markdown."""
+    lines = [
+        "# Results",
+        "",
+        "Made by `python -m evals.table`; every figure with its 95 % interval by resampling groups (docs/metrics.md).",
+        "Half `reporting` of each public set (by a hash of the group); nothing was tuned on it. `smoke` is our own.",
+        "Profile `local`: the small cross-encoder judges, MiniLM embeds. docs/comparable.md says what these figures",
+        "can be compared with.",
+    ]
+    if missing:
+        lines += ["", f"Not run: {'; '.join(missing)}."]
+    for table, runs in found:
+        shown = [name for name in table.metrics if any(name in run.results.metrics for _, run in runs)]
+        lines += ["", f"## {table.title}", "", table.says, ""]
+        lines += [f"| suite | solver | n | {' | '.join(shown)} | s a case |", "|---" * (len(shown) + 4) + "|"]
+        lines += [_row(entry, run, shown) for entry, run in runs]
+    return "\n".join(lines) + "\n"
+
+
+def _row(entry: Entry, run: RunFolder, shown: Sequence[str]) -> str:
+    results, spent = run.results, run.spent
+    cells = [_cell(results.metrics.get(name)) for name in shown]
+    wall = f"{spent.usage.seconds / results.n:.2f}" if results.n else ""
+    count = str(results.n) + (f" ({results.failures} failed)" if results.failures else "")
+    return f"| {entry.suite} | {entry.solver} | {count} | {' | '.join(cells)} | {wall} |"
+
+
+def _cell(found: Estimate | None) -> str:
+    if found is None or found.value is None:
+        return ""
+    if found.low is None or found.high is None:
+        return f"{found.value:.3f}"
+    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def _done(table: Table, data: Path, settings: Settings, missing: list[str]) -> Iterator[tuple[Entry, RunFolder]]:
+    for entry in table.entries:
+        try:
+            folder = find_suite(entry.suite, data)
+            plan = Plan(
+                suite=folder,
+                stage=entry.stage,
+                evidence=entry.evidence,
+                solver=entry.solver,
+                half=entry.half,
+            )
+            print(" ".join(str(part) for part in entry[:4] if part), file=sys.stderr)
+            yield entry, run_suite(plan, settings, _tell)
+        except AgentError as error:
+            missing.append(f"{entry.suite} {entry.stage}: {error}")
+            print(f"{entry.suite}: {error}", file=sys.stderr)
+
+
+def _tell(event: Event) -> None:
+    """A line for each run; the page says the rest."""
+    if isinstance(event, SuiteReady):
+        print(f"  {event.total} cases, {event.kept} kept from before", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Run what is missing and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the public sets")
+    parser.add_argument("--out", type=Path, default=Path("docs/results.md"))
+    parser.add_argument("--run-dir", type=Path, help="where runs are kept")
+    parser.add_argument("--with-model", action="store_true", help="also what calls the language model (an hour)")
+    given = parser.parse_args()
+    settings = load_settings({"profile": "local", "run_dir": given.run_dir})
+    missing: list[str] = []
+    found = []
+    for table in tables():
+        wanted = tuple(entry for entry in table.entries if given.with_model or not entry.needs_model)
+        runs = list(_done(table._replace(entries=wanted), given.data, settings, missing))
+        if runs:
+            found.append((table, runs))
+            given.out.write_text(page(found, missing), encoding="utf-8")
+    print(f"written: {given.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -72,7 +72,7 @@ class OneCallSolver:
 
 def _request(claim: str, hits: Sequence[Hit], documents: dict[str, Document]) -> ChatRequest:
     passages = "\n".join(
-        f"[{number}] {as_data(documents[hit.passage.document_id].title)}\n{as_data(hit.passage.text)}"
+        f"<p{number}> {as_data(documents[hit.passage.document_id].title)}\n{as_data(hit.passage.text)}\n</p{number}>"
         for number, hit in enumerate(hits, start=1)
     )
     turns = load("one_call").render(claim=as_data(claim), passages=passages or "(none)")

@@ -1,6 +1,6 @@
 """Fit the calibration of the stance cross-encoder on the tuning half of the shared sets, and write it as JSON.
 
-    python -m evals.training.fit_stance --limit 320
+    python -m evals.training.fit_stance --data ../shared/data --limit 320
 
 Grid search for the least log loss. Half of the weight lies on neutral passages, because retrieval brings more of them
 than the sets hold; a quarter each on the other two stances; within a stance every set weighs the same. A side must be
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import random
 from collections import Counter
 from collections.abc import Sequence
 from importlib.resources import files
@@ -23,11 +24,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.desk import small_scorer
 from agent.domain import Hit, Stance
+from agent.settings import load_settings
 from agent.stages.stance import Calibration, Fit, PairScorer, Window, cut_windows, deciding, raw_scores, shared_words
-from evals.tasks.stance import DATA, SETS, Item, cross_encoder, load_items
+from evals.cases import StanceCase
+from evals.passages import GoldPassages
+from evals.suites import load_suite
 
-FIT_SETS = tuple(name for name in SETS if name != "climate_fever")
+FIT_SETS = ("fool_me_twice", "feverous_text", "scifact", "fever_symmetric", "factcheck_bench")
 _SHARES = {Stance.SUPPORTS: 0.25, Stance.REFUTES: 0.25, Stance.NEUTRAL: 0.5}
 _TEMPERATURES = (1.5, 2.0, 2.5, 3.0)
 _NEUTRAL = (-0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0)
@@ -45,7 +50,7 @@ class Scored(NamedTuple):
     shared: NDArray[np.float64]
 
 
-def fit(scorer: PairScorer, sets: dict[str, tuple[Item, ...]]) -> Calibration:
+def fit(scorer: PairScorer, sets: dict[str, tuple[StanceCase, ...]]) -> Calibration:
     """The calibration with the least weighted log loss."""
     items = [item for found in sets.values() for item in found]
     gold = np.array([list(Stance).index(item.stance) for item in items])
@@ -59,6 +64,15 @@ def fit(scorer: PairScorer, sets: dict[str, tuple[Item, ...]]) -> Calibration:
         if found < least_loss:
             best, least_loss = choice, found
     return best.model_copy(update={"fitted": _fit_of(sets)})
+
+
+def load_cases(folder: Path, *, limit: int | None) -> tuple[StanceCase, ...]:
+    """The passages of the tuning half of a set, in the order of its claims; `limit`: so many, by a seed."""
+    suite = load_suite(folder, half="tuning")
+    found = tuple(GoldPassages(suite.corpus).stance_cases(suite))
+    if limit is None or limit >= len(found):
+        return found
+    return tuple(random.Random(0).sample(found, limit))  # noqa: S311 (a sample, no secret)
 
 
 def loss(scored: Scored, choice: Calibration, gold: NDArray[np.int64], weights: NDArray[np.float64]) -> float:
@@ -76,7 +90,7 @@ def _choices(base: Calibration) -> list[Calibration]:
     ]
 
 
-def _score(scorer: PairScorer, items: Sequence[Item], choice: Calibration) -> Scored:
+def _score(scorer: PairScorer, items: Sequence[StanceCase], choice: Calibration) -> Scored:
     hits = [Hit(passage=item.passage, rank=1, score=1.0, origin=item.document.id) for item in items]
     documents = {item.document.id: item.document for item in items}
     windows = cut_windows(hits, documents, sentences=choice.sentences, title=choice.title)
@@ -84,7 +98,7 @@ def _score(scorer: PairScorer, items: Sequence[Item], choice: Calibration) -> Sc
     return Scored(choice, windows, raw_scores(scorer, pairs), shared_words(pairs))
 
 
-def _weights(sets: dict[str, tuple[Item, ...]]) -> NDArray[np.float64]:
+def _weights(sets: dict[str, tuple[StanceCase, ...]]) -> NDArray[np.float64]:
     counts = {name: Counter(item.stance for item in items) for name, items in sets.items()}
     holding = {stance: sum(bool(count[stance]) for count in counts.values()) for stance in Stance}
     return np.array(
@@ -96,7 +110,7 @@ def _weights(sets: dict[str, tuple[Item, ...]]) -> NDArray[np.float64]:
     )
 
 
-def _fit_of(sets: dict[str, tuple[Item, ...]]) -> Fit:
+def _fit_of(sets: dict[str, tuple[StanceCase, ...]]) -> Fit:
     items = [item for found in sets.values() for item in found]
     rows = repr([(item.claim.text, item.passage.text, item.stance.value) for item in items])
     digest = hashlib.sha256(rows.encode()).hexdigest()
@@ -108,11 +122,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     target = Path(str(files("agent.small").joinpath("weights", "stance-minilm.json")))
     parser.add_argument("--limit", type=int, help="most items of a set")
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the public sets")
     parser.add_argument("--out", type=Path, default=target)
     given = parser.parse_args()
-    sets = {name: load_items(given.data / name, half="tuning", limit=given.limit) for name in FIT_SETS}
-    found = fit(cross_encoder(), sets)
+    sets = {name: load_cases(given.data / name, limit=given.limit) for name in FIT_SETS}
+    found = fit(small_scorer(load_settings({"profile": "local"})), sets)
     given.out.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 

@@ -1,1 +1,0 @@
-"""One evaluation a file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from evals.record import Estimate
 
 RESAMPLES = 1000
 _DIGITS = 6
+_PART = 100
 
 
 def estimates(statistics: Sequence[Statistic], *, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Estimate]:
@@ -35,7 +36,7 @@ def plain(statistic: Statistic) -> float:
 
 def drawn(statistic: Statistic, draws: Draws) -> Floats:
     """Values under the resamples, those that are not defined left out."""
-    values = statistic.under(draws.weights(statistic.groups))
+    values = np.concatenate([statistic.under(weights) for weights in draws.weights(statistic.groups)])
     return values[~np.isnan(values)]
 
 
@@ -47,14 +48,16 @@ class Draws:
         self._seed = seed
         self._kept: dict[tuple[str, ...], Floats] = {}
 
-    def weights(self, groups: Sequence[str]) -> Floats:
-        """Shape (resamples, n): times the group of each case was drawn."""
+    def weights(self, groups: Sequence[str]) -> Iterator[Floats]:
+        """Times the group of each case was drawn, in parts of shape (at most 100, n), so that memory stays small."""
         names = tuple(sorted(set(groups)))
         if names not in self._kept:
             self._kept.clear()  # metrics over the same groups come one after another; one table is held at a time
             self._kept[names] = self._counts(names)
         place = {name: number for number, name in enumerate(names)}
-        return self._kept[names][:, [place[name] for name in groups]]
+        columns = [place[name] for name in groups]
+        for start in range(0, self._resamples, _PART):
+            yield self._kept[names][start : start + _PART, columns]
 
     def _counts(self, names: tuple[str, ...]) -> Floats:
         digest = hashlib.sha256("\x1f".join(names).encode()).digest()

@@ -147,9 +147,9 @@ def _paired(one: Statistic, other: Statistic, draws: Draws) -> tuple[float | Non
     groups = (*one.groups, *other.groups)
     if len(set(groups)) < 2:
         return None, None, None
-    weights = draws.weights(groups)
     cut = len(one.groups)
-    gaps: Floats = other.under(weights[:, cut:]) - one.under(weights[:, :cut])
+    parts = [other.under(weights[:, cut:]) - one.under(weights[:, :cut]) for weights in draws.weights(groups)]
+    gaps: Floats = np.concatenate(parts)
     gaps = gaps[~np.isnan(gaps)]
     if not len(gaps):
         return None, None, None

@@ -1,12 +1,12 @@
-"""All benchmarks, or those named: `python -m evals.bench [startup] [latency] [seed]`."""
+"""All benchmarks, or those named: `python -m evals.bench [startup] [latency] [harness] [seed]`."""
 
 from __future__ import annotations
 
 import argparse
 
-from evals.bench import latency, seed, startup
+from evals.bench import harness, latency, seed, startup
 
-BENCHES = {"startup": startup.main, "latency": latency.main, "seed": seed.main}
+BENCHES = {"startup": startup.main, "latency": latency.main, "harness": harness.main, "seed": seed.main}
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("names", nargs="*", choices=[[], *BENCHES], metavar="NAME", help=", ".join(BENCHES))

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DESK := .factdesk
 
-.PHONY: demo test test-models lint bench clean
+.PHONY: demo test test-models lint eval bench clean
 
 .venv/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -39,6 +39,11 @@ lint: .venv/test  ## style, types, who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+eval: .venv/desk  ## score the small models on the smoke suite
+	$(BIN)/factdesk models pull minilm-int8 minilm-tokenizer
+	$(BIN)/factdesk eval run smoke --profile local --run-dir $(DESK)/runs --html out/smoke.html
+	@echo "Open out/smoke.html in a browser."
 
 bench: .venv/test  ## speed and cost; figures go to standard output
 	$(BIN)/python -m evals.bench

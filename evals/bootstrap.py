@@ -36,8 +36,9 @@ def plain(statistic: Statistic) -> float:
 
 def drawn(statistic: Statistic, draws: Draws) -> Floats:
     """Values under the resamples, those that are not defined left out."""
-    values = np.concatenate([statistic.under(weights) for weights in draws.weights(statistic.groups)])
-    return values[~np.isnan(values)]
+    values: Floats = np.concatenate([statistic.under(weights) for weights in draws.weights(statistic.groups)])
+    kept: Floats = values[~np.isnan(values)]
+    return kept
 
 
 class Draws:

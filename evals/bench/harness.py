@@ -8,7 +8,7 @@ import random
 import resource
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from agent.runlog import RunLog
 from agent.settings import Settings, load_settings
 from agent.stages.decide import decide
 from agent.store.memory import MemoryStore
+from evals.bench.measure import Measure, of
 from evals.journal import Journal
 from evals.passages import GoldPassages, claim_of
 from evals.record import Manifest, Outcome
@@ -49,31 +50,30 @@ _CASES = 10_000
 _WIDTH = 4
 
 
-def main() -> None:
-    """Print overhead, then seconds and memory for ten thousand cases."""
+def measures(*, quick: bool = False) -> Iterator[Measure]:
+    """Overhead over a bare loop, then seconds and memory for ten thousand cases."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        for number in range(3):
-            _overhead(place / str(number))
-        _scoring(place / "many", _CASES)
+        ratios = [_overhead(place / str(number), limit=4 if quick else None) for number in range(1 if quick else 5)]
+        note = "smoke suite, gold passages, small judge; the harness also reads the quotes alone"
+        yield of("harness over a bare loop of verify_claim", ratios, "ratio", note=note)
+        yield from _scoring(place / "many", 50 if quick else _CASES)
 
 
-def _overhead(place: Path) -> None:
+def _overhead(place: Path, *, limit: int | None) -> float:
     """The smoke suite with gold passages and the small judge: a bare loop, then the harness."""
     settings = load_settings({"profile": "local", "run_dir": place})
-    bare = asyncio.run(_bare(settings))
+    bare = asyncio.run(_bare(settings, limit))
     began = time.perf_counter()
-    run_suite(Plan(suite=Path("smoke"), evidence="gold", workers=_WIDTH), settings)
-    whole = time.perf_counter() - began
-    print(f"smoke suite, gold passages: bare loop {bare:.2f} s, harness {whole:.2f} s, ratio {whole / bare:.3f}")
+    run_suite(Plan(suite=Path("smoke"), evidence="gold", workers=_WIDTH, limit=limit), settings)
+    return (time.perf_counter() - began) / bare
 
 
-async def _bare(settings: Settings) -> float:
-    suite = load_suite(find_suite("smoke"))
+async def _bare(settings: Settings, limit: int | None) -> float:
+    suite = load_suite(find_suite("smoke"), limit=limit)
     store = MemoryStore([], embedder=embedder_of(settings))
     with RunLog(settings.run_dir / "bare") as log:
         async with open_desk(settings, store, log) as deps:
-            await verify_claim(claim_of(suite.claims[0]), deps)  # the model is loaded
             began = time.perf_counter()
             gold = GoldSources(GoldPassages(suite.corpus))
             slots = asyncio.Semaphore(_WIDTH)
@@ -87,7 +87,7 @@ async def _bare(settings: Settings) -> float:
             return time.perf_counter() - began
 
 
-def _scoring(place: Path, n: int) -> None:
+def _scoring(place: Path, n: int) -> Iterator[Measure]:
     """Made-up outcomes of `n` cases, with evidence, to figures and a page."""
     suite = place / "suite"
     suite.mkdir(parents=True)
@@ -99,11 +99,11 @@ def _scoring(place: Path, n: int) -> None:
     scored = time.perf_counter() - began
     page = to_html(view_of(run))
     total = time.perf_counter() - began
+    note = f"{n} finished claims; page of {len(page) / 1e6:.1f} MB"
+    yield of("scoring", [scored], "s", note=note)
+    yield of("scoring and reporting", [total], "s", note=note)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"{n} finished claims: scored in {scored:.1f} s, scored and reported in {total:.1f} s;"
-        f" page {len(page) / 1e6:.1f} MB; peak memory {memory:.0f} MB"
-    )
+    yield of("peak memory of the process so far", [memory], "MB", note=note)
 
 
 def _write(suite: Path, run: RunFolder, n: int) -> None:

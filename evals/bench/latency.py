@@ -1,19 +1,22 @@
 """A 40-claim article against a model server with a fixed latency: wall time, calls and tokens a claim, our own work.
 
-The server is the fault-injecting one beside the checkout, without faults; it always answers as wanted, so this
-measures the orchestration. Passages come from a store in memory.
+The server is the fault-injecting one beside the checkout, without faults, in a process of its own; it always answers as
+wanted, so this measures the orchestration. Passages come from a store in memory.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
+import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from typing import Any, NamedTuple
 
 from agent.desk import describe_run, open_desk
 from agent.domain import Document, text_sha256
@@ -22,45 +25,80 @@ from agent.pipeline import verify_text
 from agent.runlog import RunLog
 from agent.settings import Settings, load_settings
 from agent.store.memory import HashEmbedder, MemoryStore
+from evals.bench.measure import Measure, of
 
 CLAIMS = 40
-SLOTS = 16
+_WAYS = ((0, 16), (200, 1), (200, 4), (200, 16), (1000, 16))
+"""Milliseconds of latency, and calls at once."""
+_QUICK = ((10, 16),)
+_REPEATS = 3
 _SERVER = Path(__file__).parents[3] / "shared" / "tools" / "fault_llm.py"
 _PASSAGE = "Report {n} is about mill number {m} in the town of Norvik. It is so. The mill made {m} tons of flour."
 
 
-def main() -> None:
-    """Print the figures with 1 s latency and with none."""
+class _Run(NamedTuple):
+    """One article verified."""
+
+    wall: float
+    cpu: float
+    stats: dict[str, Any]
+
+
+def measures(*, quick: bool = False) -> Iterator[Measure]:
+    """Wall time, also over the least possible, our own CPU time, calls and tokens; nothing without the server."""
     if not _SERVER.is_file():
-        print("skipped: shared/tools/fault_llm.py is not beside this checkout")
+        print("latency skipped: shared/tools/fault_llm.py is not beside this checkout", file=sys.stderr)
         return
-    for latency in (1000, 0):
-        print(json.dumps(measure(latency)))
+    for latency, width in _QUICK if quick else _WAYS:
+        with _served(latency) as url, tempfile.TemporaryDirectory() as folder:
+            settings = load_settings({"base_url": url, "model": "mock", "api_key": "sk-test", "concurrency": width}, {})
+            kept = settings.model_copy(update={"run_dir": Path(folder)})
+            asyncio.run(_run(_article("w"), kept))  # warm: imports, connections
+            runs = [_measured(url, f"m{number}", kept) for number in range(1 if quick else _REPEATS)]
+        yield from _measures_of(runs, latency, width)
 
 
-def measure(latency: float) -> dict[str, float]:
-    """One run against a server that waits `latency` milliseconds before each answer."""
-    server = _module().FaultServer([], scripted=_script(), latency=latency)
-    with server, tempfile.TemporaryDirectory() as folder:
-        settings = load_settings(
-            {"base_url": server.base_url, "model": "mock", "api_key": "sk-test", "concurrency": SLOTS}, {}
-        ).model_copy(update={"run_dir": Path(folder)})
-        asyncio.run(_run(_article("w"), settings))  # warm: imports, connections
-        server.reset()
-        began, cpu = time.perf_counter(), time.process_time()
-        claims = asyncio.run(_run(_article("m"), settings))
-        wall, used = time.perf_counter() - began, time.process_time() - cpu
-        stats = server.stats()
-    return {
-        "latency_ms": latency,
-        "claims": claims,
-        "wall_s": round(wall, 2),
-        "calls_a_claim": round(stats["requests"] / claims, 2),
-        "prompt_tokens_a_claim": round(stats["prompt_tokens"] / claims),
-        "completion_tokens_a_claim": round(stats["completion_tokens"] / claims),
-        "max_in_flight": stats["max_concurrent"],
-        "cpu_ms_a_claim_server_included": round(1000 * used / claims, 1),
-    }
+def _measures_of(runs: list[_Run], latency: float, width: int) -> Iterator[Measure]:
+    name = f"{CLAIMS} claims, {latency} ms latency, {width} at a time"
+    yield of(f"{name}: wall", [run.wall for run in runs], "s")
+    if latency:
+        least = [latency / 1000 * max(run.stats["requests"] / width, 2) for run in runs]
+        ratios = [run.wall / one for run, one in zip(runs, least, strict=True)]
+        yield of(f"{name}: wall over the least possible", ratios, "ratio", note="requests x latency / width")
+    else:
+        yield of("own CPU time a claim, server apart", [1000 * run.cpu / CLAIMS for run in runs], "ms")
+        for figure in ("requests", "prompt_tokens", "completion_tokens"):
+            values = [run.stats[figure] / CLAIMS for run in runs]
+            yield of(f"{figure.replace('_', ' ')} a claim", values, "count")
+
+
+def _measured(url: str, letter: str, settings: Settings) -> _Run:
+    _ask(f"{url.removesuffix('/v1')}/reset", b"")
+    began, cpu = time.perf_counter(), time.process_time()
+    asyncio.run(_run(_article(letter), settings))
+    wall, used = time.perf_counter() - began, time.process_time() - cpu
+    return _Run(wall, used, _ask(f"{url.removesuffix('/v1')}/stats"))
+
+
+@contextmanager
+def _served(latency: float) -> Iterator[str]:
+    """Address of a server that waits `latency` milliseconds before each answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder, "script.jsonl")
+        script.write_text("".join(f"{json.dumps(row)}\n" for row in _script()), encoding="utf-8")
+        command = [sys.executable, str(_SERVER), "--port", "0", "--latency", str(latency), "--scripted", str(script)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:  # noqa: S603 (our own)
+            assert child.stdout is not None
+            try:
+                yield f"http://127.0.0.1:{int(child.stdout.readline())}/v1"
+            finally:
+                child.terminate()
+
+
+def _ask(url: str, data: bytes | None = None) -> dict[str, Any]:
+    with urllib.request.urlopen(url, data=data, timeout=10) as reply:  # noqa: S310 (loopback)
+        found: dict[str, Any] = json.loads(reply.read() or b"{}")
+    return found
 
 
 async def _run(article: Document, settings: Settings) -> int:
@@ -102,17 +140,3 @@ def _script() -> list[dict[str, object]]:
         for size in range(5, 0, -1)
     ]
     return [*judge, *windows]
-
-
-def _module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fault_llm", _SERVER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fault_llm"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-if __name__ == "__main__":
-    main()

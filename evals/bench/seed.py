@@ -10,11 +10,16 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+from evals.bench.measure import Measure, of
 
-def main() -> None:
-    """Print the figures of one run with an empty run log, models in the cache."""
+
+def measures(*, quick: bool = False) -> Iterator[Measure]:
+    """One run with an empty run log, models in the cache; there is no quick way."""
+    if quick:
+        return
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", "from agent.cli import main; main()", "verify"]
         command += ["seeds/deir-ez-zor/article.txt", "--profile", "local", "--run-dir", folder, "--json"]
@@ -27,17 +32,17 @@ def main() -> None:
         seconds = time.perf_counter() - began
         run = json.loads(Path(folder, "run.json").read_text(encoding="utf-8"))
     usage, claims = run["run"]["usage"], len(run["claims"])
-    figures = {
-        "first_verdict_s": round(first, 1),
-        "end_s": round(seconds, 1),
-        "claims": claims,
-        "calls_a_claim": round(usage["model_calls"] / claims, 2),
-        "prompt_tokens_a_claim": round(usage["prompt_tokens"] / claims),
-        "uncached_prompt_tokens_a_claim": round((usage["prompt_tokens"] - usage["cached_tokens"]) / claims),
-        "completion_tokens_a_claim": round(usage["completion_tokens"] / claims),
-        "peak_resident_mb": round(peak.stop() / 1e6),
-    }
-    print(json.dumps(figures))
+    uncached = usage["prompt_tokens"] - usage["cached_tokens"]
+    note = f"{claims} claims"
+    yield of("seed article: first verdict", [first], "s", note=note)
+    yield of("seed article: end", [seconds], "s", note=note)
+    yield of("seed article: model calls a claim", [usage["model_calls"] / claims], "count", note=note)
+    yield of("seed article: prompt tokens a claim", [usage["prompt_tokens"] / claims], "count", note=note)
+    yield of("seed article: uncached prompt tokens a claim", [uncached / claims], "count", note=note)
+    yield of("seed article: completion tokens a claim", [usage["completion_tokens"] / claims], "count", note=note)
+    yield of(
+        "seed article: peak memory", [peak.stop() / 1e6], "MB", note="processes together, embedded server included"
+    )
 
 
 def _first_verdict(child: subprocess.Popen[str], began: float) -> float:
@@ -88,7 +93,3 @@ def _resident(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError):
         return 0
-
-
-if __name__ == "__main__":
-    main()

@@ -57,7 +57,7 @@ def _products(nodes: Any) -> list[_Product]:
 
 def _weights(product: _Product) -> list[Any]:
     """Constants only, so ONNX Runtime computes them once: `(weights - zero point) * scale`."""
-    from onnx import TensorProto, helper  # type: ignore[import-not-found, unused-ignore]  # used here only
+    from onnx import TensorProto, helper
 
     name = product.multiply.output[0]
     scale = next(name for name in product.scales.input if name != product.quantise.output[1])

@@ -94,7 +94,7 @@ def read_record(path: Path) -> Record:
 
 
 def change(new: Measure, old: Measure) -> str:
-    """How a measure changed: the ratio, and `better` or `worse` where both were repeated and the ranges do not touch."""
+    """The ratio, and `better` or `worse` where both were repeated and their ranges do not touch."""
     if old.value == 0:
         return ""
     ratio = f"x{new.value / old.value:.2f}"

@@ -1,3 +1,5 @@
+"""Every benchmark runs, and its figures can be kept and compared."""
+
 import json
 import math
 from pathlib import Path

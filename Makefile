@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DESK := .factdesk
 
-.PHONY: demo test test-models lint eval bench clean
+.PHONY: demo test test-models test-training lint eval bench clean
 
 .venv/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -33,6 +33,10 @@ test: .venv/test lint  ## all checks and tests but those of the large model
 test-models: .venv/test  ## the tests of the embedded language model (1.1 GB)
 	$(BIN)/factdesk models pull
 	$(BIN)/python -m pytest -m model
+
+test-training: .venv/test  ## the tests of training, with PyTorch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[training]'
+	$(BIN)/python -m pytest -m training
 
 lint: .venv/test  ## style, types, who may import whom
 	$(BIN)/ruff check .

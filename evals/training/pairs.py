@@ -75,8 +75,8 @@ def batches(pairs: Sequence[Pair], size: int, *, seed: int = 0, chunk: int = 40)
 
 def evaluated_claims(data: Path) -> frozenset[str]:
     """The claims of all public sets, of both halves: `word_key` of each."""
-    rows = (line for path in sorted(data.glob("*/claims.jsonl")) for line in path.open(encoding="utf-8"))
-    return frozenset(word_key(json.loads(row)["text"]) for row in rows if row.strip())
+    texts = [path.read_text(encoding="utf-8") for path in sorted(data.glob("*/claims.jsonl"))]
+    return frozenset(word_key(json.loads(row)["text"]) for text in texts for row in text.splitlines() if row.strip())
 
 
 def unseen(pairs: Iterable[Pair], claims: frozenset[str]) -> list[Pair]:

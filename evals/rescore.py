@@ -18,6 +18,7 @@ from evals.scorers.extraction import score_sentence
 from evals.scorers.retrieval import score_retrieval
 from evals.scorers.stance import score_stance
 from evals.scorers.verdict import pairs_of, score_verdict
+from evals.solvers.baselines import LOOKS_NOWHERE
 from evals.suites import find_suite, load_suite
 from evals.work import Plan, Task, cases_of, task_of
 
@@ -80,7 +81,7 @@ def score_of(task: Task) -> Score:
     """How outcomes of this task are scored."""
     suite = task.suite
     pairs = pairs_of({case.id: case for case in suite.claims})
-    is_retrieved = task.evidence == "retrieved"
+    is_retrieved = task.evidence == "retrieved" and task.plan.solver not in LOOKS_NOWHERE
     entails = _entails() if task.stage == "extract" else None
 
     def score(case: Case, outcome: Outcome) -> CaseScore:

@@ -24,6 +24,7 @@ from evals.record import Manifest, Outcome, Spent
 from evals.rescore import plan_of, rescore
 from evals.runs import JOURNAL, MANIFEST, SPENT, RunFolder, write_whole
 from evals.solvers.base import Solver
+from evals.solvers.baselines import BASELINES
 from evals.suites import find_suite, load_suite, name_of
 from evals.work import Parts, Place, Plan, Task, cases_of, model_of, open_place, prompts_of, solver_of, task_of
 from prompts import load
@@ -172,7 +173,7 @@ def _manifest(sitting: _Sitting, deps: Deps) -> Manifest:
     task, place = sitting.task, sitting.place
     facts = facts_of(deps, place.store, place.embedder)
     facts |= {
-        "code_version": f"{code_version()}.{_harness_hash()}",
+        "code_version": f"{code_version()}.{_harness_hash(task.plan.solver)}",
         "prompts": {name: load(name).sha for name in prompts_of(task, sitting.settings)},
         "suite": task.suite.name,
         "suite_sha256": task.suite.sha256,
@@ -195,13 +196,14 @@ def _manifest(sitting: _Sitting, deps: Deps) -> Manifest:
 
 
 @cache
-def _harness_hash() -> str:
+def _harness_hash(solver: str) -> str:
     """Of the modules that decide what a case is and what is asked about it; scoring and reports may change freely."""
     root = files("evals")
-    names = ["cases.py", "suites.py", "passages.py", "attacks.py", "work.py"]
-    texts = [root.joinpath(name).read_text(encoding="utf-8") for name in names]
-    solvers = sorted((path for path in root.joinpath("solvers").iterdir() if path.name.endswith(".py")), key=str)
-    return short_hash(*texts, *(path.read_text(encoding="utf-8") for path in solvers))[:8]
+    names = [root.joinpath(name) for name in ("cases.py", "suites.py", "passages.py", "attacks.py", "work.py")]
+    others = {f"{name}.py" for name in BASELINES if name != solver}
+    solvers = sorted((one for one in root.joinpath("solvers").iterdir() if one.name.endswith(".py")), key=str)
+    texts = (one.read_text(encoding="utf-8") for one in [*names, *solvers] if one.name not in others)
+    return short_hash(*texts)[:8]
 
 
 async def _repeat(sitting: _Sitting, deps: Deps, run: RunFolder, repeat: int) -> None:

@@ -21,6 +21,8 @@ from evals.suites import find_suite, half_of, load_suite, name_of
 BASELINES = ("majority", "bm25", "closed_book", "one_call")
 NEEDS_MODEL = frozenset({"closed_book", "one_call"})
 NEEDS_SEARCH = frozenset({"one_call"})
+LOOKS_NOWHERE = frozenset({"majority", "closed_book"})
+"""These find nothing because they look for nothing: no figure of search is theirs."""
 
 
 class MajoritySolver:

@@ -7,7 +7,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-from agent.domain import Citation, Document, Label, Passage, Span, Stance, Verdict, Verification
+from agent.domain import Citation, Document, Hit, Label, Passage, Span, Stance, Verdict, Verification
 from agent.ingest.chunk import cut_passages
 from agent.spans import sentence_spans
 from agent.stages.checks import compare
@@ -18,6 +18,8 @@ from evals.record import Outcome
 
 _K1, _B = 1.2, 0.75
 """Usual parameters (Robertson & Zaragoza 2009), not tuned."""
+_KEPT = 5
+"""Passages named as found."""
 _ENOUGH = 0.6
 """Least share of the claim's words in a sentence for it to speak of the same; chosen by thought, not tuned."""
 
@@ -64,11 +66,14 @@ class Bm25Solver:
         claim = claim_of(case)
         words = content_words(claim.text)
         scores = self._index.scores(words)
-        verdict = _none("No passage shares a word with the claim.")
-        if scores:
-            best = max(scores, key=lambda number: (scores[number], -number))
-            verdict = _judge(case.text, set(words), self._passages[best])
-        return Outcome(case_id=case.id, verification=Verification(claim=claim, outcome=verdict))
+        best = sorted(scores, key=lambda number: (-scores[number], number))[:_KEPT]
+        hits = tuple(self._hit(number, rank, scores[number]) for rank, number in enumerate(best, start=1))
+        verdict = _judge(case.text, set(words), hits[0].passage) if hits else _none("No passage shares a word with it.")
+        return Outcome(case_id=case.id, verification=Verification(claim=claim, hits=hits, outcome=verdict))
+
+    def _hit(self, number: int, rank: int, score: float) -> Hit:
+        passage = self._passages[number]
+        return Hit(passage=passage, rank=rank, score=score, lexical_rank=rank, origin=passage.document_id)
 
 
 def _judge(claim: str, words: set[str], passage: Passage) -> Verdict:

@@ -119,6 +119,8 @@ def test_baselines_run_like_the_pipeline(suite, settings):
         assert (folder.results.n, folder.results.failures) == (5, 0)
         assert folder.manifest.solver == name
         assert folder.manifest.prompts == {}
+        # What looks for nothing has no figure of search, not a zero.
+        assert ("recall@5" in folder.results.metrics) == (name == "bm25")
 
 
 def test_an_unknown_baseline_is_named(suite, settings):

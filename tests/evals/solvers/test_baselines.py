@@ -102,6 +102,14 @@ class TestBm25:
             assert citation.span.of(corpus[citation.document_id].text) == citation.quote
         assert len(verdict.rationale) == (label is not Label.NOT_ENOUGH_EVIDENCE)
 
+    def test_what_was_found_is_named_best_first(self):
+        """So that its search can be scored beside ours."""
+        corpus = {one.id: one for one in (RYE, FLOUR)}
+        hits = solve(Bm25Solver(corpus), CASE).hits
+        assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
+        assert hits[0].passage.document_id == FLOUR.id
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
 
 class TestRatings:
     def test_the_highest_rating_wins_with_its_share_of_the_softmax(self):

@@ -9,7 +9,8 @@ from pydantic import Field
 from agent.domain import Claim, Data, Evidence, Failure, Hit, Label, LedgerEntry, Usage, Verification
 
 Stage = Literal["all", "extract", "retrieve", "stance", "verdict"]
-EvidenceFrom = Literal["gold", "retrieved"]
+EvidenceFrom = Literal["gold", "retrieved", "withheld"]
+"""`withheld`: what a search finds when the documents gold names are not there, so that nothing should be decided."""
 
 
 class Outcome(Data):

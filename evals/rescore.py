@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from agent.domain import Label
 from agent.errors import ConfigError, InputError
 from agent.settings import load_settings
-from evals.cases import ArticleCase, AttackCase, Case, SentenceCase, StanceCase, Suite
+from evals.cases import ArticleCase, AttackCase, Case, ClaimCase, SentenceCase, StanceCase, Suite
 from evals.entail import Entails, shipped_entails
 from evals.record import CaseScore, Manifest, Outcome, Ratio, Results
 from evals.results import results_of
@@ -81,7 +82,6 @@ def score_of(task: Task) -> Score:
     """How outcomes of this task are scored."""
     suite = task.suite
     pairs = pairs_of({case.id: case for case in suite.claims})
-    is_retrieved = task.evidence == "retrieved" and task.plan.solver not in LOOKS_NOWHERE
     entails = _entails() if task.stage == "extract" else None
 
     def score(case: Case, outcome: Outcome) -> CaseScore:
@@ -96,13 +96,22 @@ def score_of(task: Task) -> Score:
             return score_article(case, outcome, suite.corpus)
         if task.stage == "retrieve":
             return score_retrieval(case, outcome)
-        return score_verdict(case, outcome, suite.corpus, pair=pairs.get(case.id), is_retrieved=is_retrieved)
+        return _score_claim(task, case, outcome, pairs.get(case.id))
 
     def marked(case: Case, outcome: Outcome) -> CaseScore:
         name = case.id.rpartition(":")[0] if isinstance(case, StanceCase) else case.id
         return score(case, outcome).model_copy(update={"doubtful": name in suite.doubtful})
 
     return marked
+
+
+def _score_claim(task: Task, case: ClaimCase, outcome: Outcome, pair: str | None) -> CaseScore:
+    """Where evidence was withheld nothing should be decided, and nothing was there to be found."""
+    if task.evidence == "withheld":
+        case = case.model_copy(update={"label": Label.NOT_ENOUGH_EVIDENCE, "evidence": ()})
+        pair = None
+    is_retrieved = task.evidence == "retrieved" and task.plan.solver not in LOOKS_NOWHERE
+    return score_verdict(case, outcome, task.suite.corpus, pair=pair, is_retrieved=is_retrieved)
 
 
 def _entails() -> Entails | None:

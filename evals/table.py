@@ -114,7 +114,7 @@ def page(found: Sequence[tuple[Table, Sequence[tuple[Entry, RunFolder]]]], missi
         "Made by `python -m evals.table`; every figure with its 95 % interval by resampling groups (docs/metrics.md).",
         "Half `reporting` of each public set (by a hash of the group); nothing was tuned on it. `smoke` is our own.",
         "Profile `local`: the small cross-encoder judges, MiniLM embeds. docs/comparable.md says what these figures",
-        "can be compared with.",
+        "can be compared with. `s a case`: wall time over cases on the machine that made the page, busy or not.",
     ]
     if missing:
         lines += ["", f"Not run: {'; '.join(missing)}."]

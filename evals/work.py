@@ -33,11 +33,12 @@ from evals.solvers.extract import ExtractSolver
 from evals.solvers.one_call import PASSAGES
 from evals.solvers.retrieve import RetrieveSolver
 from evals.solvers.stance import StanceSolver
-from evals.solvers.verdict import GoldSources, SearchedSources, SourcesOf, VerdictSolver
+from evals.solvers.verdict import GoldSources, SearchedSources, SourcesOf, VerdictSolver, WithheldSources
 from evals.suites import find_suite, load_suite, picker
 
 CaseT = TypeVar("CaseT", bound=Case)
 PIPELINE = "pipeline"
+_SEARCHED = frozenset({"retrieved", "withheld"})
 _RANKED = 20
 """Passages looked at in the retrieve stage, so that ten documents come of them."""
 _STAGES: dict[SuiteKind, tuple[Stage, ...]] = {
@@ -109,6 +110,8 @@ def task_of(plan: Plan, suite: Suite) -> Task:
             f"solver {plan.solver!r} cannot be run at stage {stage!r} of {suite.name!r}: give {PIPELINE}, or for claims"
             f" one of {', '.join(BASELINES)}"
         )
+    if plan.solver != PIPELINE and plan.evidence == "withheld":
+        raise InputError(f"evidence 'withheld' is for the {PIPELINE}, not for solver {plan.solver!r}")
     return Task(plan, suite, stage, evidence_of(suite, stage, plan.evidence))
 
 
@@ -119,10 +122,10 @@ def evidence_of(suite: Suite, stage: Stage, asked: EvidenceFrom | None) -> Evide
     they get the passages gold names. All others get what the search finds.
 
     Raises:
-        InputError: gold evidence is asked for where a search is what is scored.
+        InputError: other evidence than the search's is asked for where the search is what is scored.
     """
-    if stage == "retrieve" and asked == "gold":
-        raise InputError("evidence 'gold' leaves nothing to retrieve: leave --evidence away at stage 'retrieve'")
+    if stage == "retrieve" and asked in {"gold", "withheld"}:
+        raise InputError(f"evidence {asked!r} leaves nothing to retrieve: leave --evidence away at stage 'retrieve'")
     if stage == "retrieve":
         return "retrieved"
     if stage != "verdict":
@@ -152,7 +155,7 @@ def cases_of(task: Task) -> tuple[Case, ...]:
 def open_place(task: Task, settings: Settings, parts: Parts, waiting: Callable[[str], None]) -> Iterator[Place]:
     """The store of the suite's documents, filled if it is searched; else an empty one."""
     embedder = parts.embedder(settings)
-    if task.evidence != "retrieved" and task.suite.kind is not SuiteKind.ARTICLE:
+    if task.evidence not in _SEARCHED and task.suite.kind is not SuiteKind.ARTICLE:
         yield Place(MemoryStore([], embedder=embedder), embedder)
         return
     documents = tuple(task.suite.corpus.values())
@@ -237,6 +240,8 @@ class _Only(Generic[CaseT]):
 def _sources(task: Task, deps: Deps, place: Place, *, limit: int) -> SourcesOf:
     if task.evidence == "gold":
         return GoldSources(GoldPassages(task.suite.corpus))
+    if task.evidence == "withheld":
+        return WithheldSources(place.store, limit=limit, when=_when(task, deps))
     claim_dates = task.suite.about.claim_dates
     return SearchedSources(place.store, limit=limit, when=_when(task, deps), claim_dates=claim_dates)
 

@@ -71,7 +71,11 @@ def run(
     suite: SuiteArgument,
     stage: Annotated[str, typer.Option("--stage", help="all, extract, retrieve, stance or verdict.")] = "all",
     evidence: Annotated[
-        str | None, typer.Option("--evidence", help="gold: the passages gold names; retrieved: those the search finds.")
+        str | None,
+        typer.Option(
+            "--evidence",
+            help="gold: the passages gold names; retrieved: those the search finds; withheld: without gold documents.",
+        ),
     ] = None,
     half: Annotated[str, typer.Option("--half", help="all, tuning or reporting: a fixed half by group.")] = "all",
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Most cases.")] = None,
@@ -147,7 +151,7 @@ def _ended(run: RunFolder, *, html: Path | None, json: bool) -> None:
 
 _STAGES = ("all", "extract", "retrieve", "stance", "verdict")
 _HALVES = ("all", "tuning", "reporting")
-_EVIDENCE = ("gold", "retrieved")
+_EVIDENCE = ("gold", "retrieved", "withheld")
 
 
 def _one_of(value: str, name: str, allowed: tuple[str, ...]) -> str:

@@ -18,6 +18,8 @@ from evals.cases import ClaimCase
 from evals.passages import GoldPassages, claim_of
 from evals.record import Outcome
 
+_DEEP = 40
+"""Passages looked at when those of gold are left out."""
 _MOST_GOLD = 20
 """Gold passages shown to the judge: no set names more for a claim."""
 
@@ -91,6 +93,39 @@ class SearchedSources:
         if self._claim_dates and case.date is not None:
             when = TimeLimit(as_of=case.date, undated=when.undated)
         return StoreSources(self._store, limit=self._limit, when=when)
+
+
+class WithheldSources:
+    """What the same search finds when the documents that gold names are left out."""
+
+    def __init__(self, store: PassageStore, *, limit: int, when: TimeLimit) -> None:
+        self._store = store
+        self._limit = limit
+        self._when = when
+
+    def of(self, case: ClaimCase) -> Sources:
+        """Sources for one case."""
+        hidden = frozenset(piece.doc_id for piece in case.evidence)
+        return _Without(StoreSources(self._store, limit=_DEEP, when=self._when), hidden, self._limit)
+
+
+class _Without:
+    """Sources without some documents."""
+
+    def __init__(self, sources: Sources, hidden: frozenset[str], limit: int) -> None:
+        self._sources = sources
+        self._hidden = hidden
+        self._limit = limit
+
+    def find(self, queries: Sequence[Query], seen: frozenset[str]) -> tuple[Hit, ...]:
+        """The first hits in other documents, ranked anew."""
+        found = self._sources.find(queries, seen)
+        left = [hit for hit in found if hit.passage.document_id not in self._hidden][: self._limit]
+        return tuple(hit.model_copy(update={"rank": rank}) for rank, hit in enumerate(left, start=1))
+
+    def documents(self, ids: Iterable[str]) -> dict[str, Document]:
+        """Their documents."""
+        return self._sources.documents(ids)
 
 
 class GoldSources:

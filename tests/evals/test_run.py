@@ -17,6 +17,7 @@ from agent.store.memory import HashEmbedder
 from evals.rescore import rescore
 from evals.run import CaseDone, SuiteReady, resume, run_suite
 from evals.runs import RunFolder, find_run, list_runs
+from evals.suites import load_suite
 from evals.work import Parts, Plan
 from tests.desk import answer, settings_for
 from tests.evals.suite import write_rows, write_suite
@@ -72,6 +73,30 @@ def test_gold_evidence_needs_no_search(suite, settings):
     assert folder.manifest.evidence == "gold"
     assert "recall@5" not in folder.results.metrics
     assert folder.outcome("c1").verification.hits[0].passage.document_id == "mill"
+
+
+def test_withheld_evidence_leaves_the_gold_documents_out(suite, settings):
+    """Nothing is left that decides, so only not enough evidence is right; what else was found keeps its order."""
+    whole = run(suite, settings)
+    folder = run(suite, settings, evidence="withheld")
+    assert folder.manifest.evidence == "withheld"
+    assert {score.gold for score in folder.scores()} == {"not_enough_evidence"}
+    assert {"recall@5", "citation_precision", "pair_accuracy"}.isdisjoint(folder.results.metrics)
+    for case in load_suite(suite).claims:
+        hidden = {piece.doc_id for piece in case.evidence}
+        found, before = (one.outcome(case.id).verification.hits for one in (folder, whole))
+        assert hidden.isdisjoint(hit.passage.document_id for hit in found)
+        assert [hit.rank for hit in found] == list(range(1, len(found) + 1))
+        left = [hit.passage.id for hit in before if hit.passage.document_id not in hidden]
+        assert [hit.passage.id for hit in found][: len(left)] == left
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"), [({"stage": "retrieve"}, "nothing to retrieve"), ({"solver": "bm25"}, "bm25")]
+)
+def test_evidence_is_withheld_from_the_pipeline_alone(suite, settings, plan, words):
+    with pytest.raises(InputError, match=words):
+        run(suite, settings, evidence="withheld", **plan)
 
 
 def test_retrieval_alone_asks_no_model(suite, settings):
@@ -281,6 +306,7 @@ from pathlib import Path
 from agent.llm.fake import ScriptedModel
 from agent.store.memory import HashEmbedder
 from evals.run import run_suite
+from evals.suites import load_suite
 from evals.work import Parts, Plan
 from tests.desk import answer, settings_for
 

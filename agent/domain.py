@@ -254,6 +254,16 @@ class Query(Data):
     round: int = Field(ge=1)
 
 
+class Fit(Data):
+    """What the parameters were fitted on."""
+
+    sets: tuple[str, ...]
+    half: str
+    items: int
+    data_sha256: str
+    """Of the items' texts and stances, in order."""
+
+
 class Hit(Data):
     """A passage returned for a claim's queries; not yet evidence."""
 

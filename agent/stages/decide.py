@@ -1,21 +1,64 @@
-"""Decision: from evidence and checks to a label, a confidence and a justification, by plain rules.
+"""Decision: from evidence and checks to a label, a confidence and a justification, by a small fitted model.
 
-Every independent origin has one vote a side, as heavy as its surest passage. One side alone gives its label; two
-sides conflict unless one outweighs the other threefold. Support that a deterministic check contradicts does not count.
+Every independent origin has one vote a side, as heavy as its surest passage. The weight of a side is the negative log
+of the chance that all its origins are wrong, if they were wrong independently (noisy-or; Pearl 1988). A softmax over
+the four labels, linear in the two weights, gives the probabilities; its parameters are fitted on gold and kept as JSON.
+A label must rest on citations of its side, and support that a deterministic check contradicts does not count.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Literal, NamedTuple
 
-from agent.domain import Check, Citation, Document, Evidence, Label, Stance, Verdict
+from pydantic import Field
 
-OUTWEIGHS = 3.0
-"""A side this many times heavier than the other decides: a lone contrary voice does not make a conflict."""
-PRIOR_WEIGHT = 1.0
-"""Weight of not knowing, in units of one certain origin: see `confidence_of`."""
-_UNSCORED_WEIGHT = 0.75
+from agent.domain import Check, Citation, Data, Document, Evidence, Fit, Label, Stance, Verdict
+
+_UNSCORED = 0.75
+"""Probability of a stance whose judge gave none."""
 _SHOWN_QUOTES = 3
+
+
+class DecisionModel(Data):
+    """Parameters of the decision: logits of the labels from the weights of the two sides."""
+
+    version: Literal[1] = 1
+    own: float = Field(gt=0)
+    """What a side's weight adds to the logit of its own label, and the lighter side's to that of a conflict."""
+    other: float = Field(ge=0)
+    """What a side's weight takes from the logit of the other side's label."""
+    nothing: float
+    """Logit of not enough evidence."""
+    conflict: float
+    """Logit of a conflict when both sides weigh nothing."""
+    surest: float = Field(default=0.98, gt=0, lt=1)
+    """A judge that is surer than this is taken to be as sure as this."""
+    fitted: Fit | None = None
+
+    def probabilities(self, sides: Sides) -> dict[Label, float]:
+        """Probability of each label."""
+        lighter = min(sides.support, sides.against)
+        logits = {
+            Label.SUPPORTED: self.own * sides.support - self.other * sides.against,
+            Label.REFUTED: self.own * sides.against - self.other * sides.support,
+            Label.NOT_ENOUGH_EVIDENCE: self.nothing,
+            Label.CONFLICTING: 2 * self.own * lighter + self.conflict,
+        }
+        most = max(logits.values())
+        shares = {label: math.exp(logit - most) for label, logit in logits.items()}
+        total = sum(shares.values())
+        return {label: share / total for label, share in shares.items()}
+
+
+class Sides(NamedTuple):
+    """Weights of the two sides, each from 0 up."""
+
+    support: float
+    against: float
 
 
 def decide(
@@ -25,13 +68,19 @@ def decide(
     *,
     abstain_below: float = 0,
 ) -> Verdict:
-    """The verdict on the claim the evidence is about. Pure: the order of the evidence does not matter."""
+    """The verdict on the claim the evidence is about: the likeliest label that its evidence can carry.
+
+    Pure: the order of the evidence does not matter. The confidence is the probability of the label.
+    """
     blocked = {check.passage_id for check in checks if not check.agrees}
     support = _of_stance(evidence, Stance.SUPPORTS, without=blocked)
     against = _of_stance(evidence, Stance.REFUTES)
-    label = _label(_weight(support), _weight(against))
+    model = load_decision()
+    chances = model.probabilities(sides_of(evidence, checks, surest=model.surest))
+    stances = {piece.stance for piece in (*support, *against)}
+    label = max((label for label in Label if _needed(label) <= stances), key=lambda label: chances[label])
+    confidence = round(chances[label], 4)
     cited = _cited(label, support, against)
-    confidence = confidence_of(label, _weight(support), _weight(against))
     return Verdict(
         label=label,
         confidence=confidence,
@@ -42,18 +91,18 @@ def decide(
     )
 
 
-def confidence_of(label: Label, support: float, against: float) -> float:
-    """Share of the weight that speaks for the label, with one origin's weight of not knowing added.
+@cache
+def load_decision() -> DecisionModel:
+    """The parameters that come with the package."""
+    path = files("agent.stages").joinpath("decision.json")
+    return DecisionModel.model_validate_json(path.read_text(encoding="utf-8"))
 
-    For a label that rests on one side this is `w / (w + w_other + 1)`, moved up by half of the prior; a conflict is
-    as sure as its weaker side; without evidence it is what is left when nothing was found, one half. It orders
-    verdicts; it is not yet calibrated on gold.
-    """
-    total = support + against + PRIOR_WEIGHT
-    if label is Label.NOT_ENOUGH_EVIDENCE:
-        return 0.5
-    weight = 2 * min(support, against) if label is Label.CONFLICTING else max(support, against)
-    return round(min(1.0, (weight + PRIOR_WEIGHT / 2) / total), 4)
+
+def sides_of(evidence: Sequence[Evidence], checks: Sequence[Check], *, surest: float) -> Sides:
+    """Weights of the two sides of a claim's evidence."""
+    blocked = {check.passage_id for check in checks if not check.agrees}
+    support = _of_stance(evidence, Stance.SUPPORTS, without=blocked)
+    return Sides(_weight(support, surest), _weight(_of_stance(evidence, Stance.REFUTES), surest))
 
 
 def check_verdict(verdict: Verdict, evidence: Sequence[Evidence], documents: dict[str, Document]) -> None:
@@ -95,25 +144,15 @@ def _blocked_support(evidence: Iterable[Evidence], blocked: set[str]) -> list[Ev
 
 
 def _strength(piece: Evidence) -> float:
-    return _UNSCORED_WEIGHT if piece.scores is None else piece.scores.of(piece.stance)
+    return _UNSCORED if piece.scores is None else piece.scores.of(piece.stance)
 
 
-def _weight(evidence: Sequence[Evidence]) -> float:
-    """Sum over origins of the strength of their surest piece."""
+def _weight(evidence: Iterable[Evidence], surest: float) -> float:
+    """Minus the log of the chance that the surest piece of every origin is wrong."""
     best: dict[str, float] = {}
     for piece in evidence:
-        best[piece.origin] = max(best.get(piece.origin, 0.0), _strength(piece))
-    return sum(sorted(best.values()))
-
-
-def _label(support: float, against: float) -> Label:
-    if support == 0 and against == 0:
-        return Label.NOT_ENOUGH_EVIDENCE
-    if support >= OUTWEIGHS * against:
-        return Label.SUPPORTED
-    if against >= OUTWEIGHS * support:
-        return Label.REFUTED
-    return Label.CONFLICTING
+        best[piece.origin] = max(best.get(piece.origin, 0.0), min(_strength(piece), surest))
+    return sum(sorted(-math.log(1 - strength) for strength in best.values()))
 
 
 def _cited(label: Label, support: list[Evidence], against: list[Evidence]) -> list[Evidence]:

@@ -16,7 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from agent.domain import Citation, Claim, Data, Document, Evidence, Hit, Passage, Span, Stance, StanceScores, short_hash
+from agent.domain import (
+    Citation,
+    Claim,
+    Data,
+    Document,
+    Evidence,
+    Fit,
+    Hit,
+    Passage,
+    Span,
+    Stance,
+    StanceScores,
+    short_hash,
+)
 from agent.errors import ModelError
 from agent.spans import sentence_spans
 from agent.stages.judge import Judgement
@@ -42,16 +55,6 @@ class PairScorer(Protocol):
         ...
 
 
-class Fit(Data):
-    """What the parameters were fitted on."""
-
-    sets: tuple[str, ...]
-    half: str
-    items: int
-    data_sha256: str
-    """Of the items' texts and stances, in order."""
-
-
 class Calibration(Data):
     """How raw scores become a stance: fitted on gold by `evals.training.fit_stance`, kept as JSON."""
 
@@ -67,7 +70,8 @@ class Calibration(Data):
     """Taken from the log-probability of neutral in proportion to the share of the claim's content words that
     are in what was read, counted from one half: to a model of this size unrelated sentences read as refuting."""
     least: float = Field(default=0, ge=0, le=1)
-    """A stance other than neutral needs at least this probability."""
+    """The likelier side is taken from this probability on, even where neutral is likelier still: what so weak a voice
+    weighs is the decision's to say."""
     sentences: int = Field(default=2, ge=1, le=5)
     """Most neighbouring sentences scored together."""
     title: bool = False
@@ -201,8 +205,8 @@ def deciding(windows: Sequence[Window], scores: NDArray[np.float64]) -> dict[int
 
 
 def _evidence(claim: Claim, hit: Hit, span: Span | None, scores: NDArray[np.float64], *, least: float) -> Evidence:
-    winner = _STANCES[int(scores.argmax())]
-    stance = winner if winner is not Stance.NEUTRAL and scores.max() >= least else Stance.NEUTRAL
+    side = int(scores[:_NEUTRAL].argmax())
+    stance = _STANCES[side] if scores[side] >= least and scores[side] > 0 else Stance.NEUTRAL
     values = StanceScores(supports=scores[_SUPPORTS], refutes=scores[_REFUTES], neutral=scores[_NEUTRAL])
     return Evidence(
         claim_id=claim.id,

@@ -9,7 +9,6 @@ import resource
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from agent.desk import embedder_of, open_desk
@@ -28,21 +27,21 @@ from agent.domain import (
     passage_of,
     text_sha256,
 )
-from agent.pipeline import Deps, verify_claim
 from agent.runlog import RunLog
 from agent.settings import Settings, load_settings
 from agent.stages.decide import decide
 from agent.store.memory import MemoryStore
 from evals.bench.measure import Measure, of
+from evals.cases import ClaimCase
 from evals.journal import Journal
-from evals.passages import GoldPassages, claim_of
+from evals.passages import GoldPassages
 from evals.record import Manifest, Outcome
 from evals.report.html import to_html
 from evals.report.view import view_of
 from evals.rescore import rescore
 from evals.run import run_suite
 from evals.runs import JOURNAL, MANIFEST, RunFolder, write_whole
-from evals.solvers.verdict import GoldSources
+from evals.solvers.verdict import GoldSources, VerdictSolver
 from evals.suites import find_suite, load_suite
 from evals.work import Plan
 
@@ -55,8 +54,8 @@ def measures(*, quick: bool = False) -> Iterator[Measure]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         ratios = [_overhead(place / str(number), limit=4 if quick else None) for number in range(1 if quick else 5)]
-        note = "smoke suite, gold passages, small judge; the harness also reads the quotes alone"
-        yield of("harness over a bare loop of verify_claim", ratios, "ratio", note=note)
+        note = "smoke suite, gold passages, small judge; the solver verifies a claim, then reads its quotes alone"
+        yield of("harness over a bare loop of its solver", ratios, "ratio", note=note)
         yield from _scoring(place / "many", 50 if quick else _CASES)
 
 
@@ -75,15 +74,14 @@ async def _bare(settings: Settings, limit: int | None) -> float:
     with RunLog(settings.run_dir / "bare") as log:
         async with open_desk(settings, store, log) as deps:
             began = time.perf_counter()
-            gold = GoldSources(GoldPassages(suite.corpus))
+            solver = VerdictSolver(deps, GoldSources(GoldPassages(suite.corpus)), second=deps.judge)
             slots = asyncio.Semaphore(_WIDTH)
 
-            async def one(number: int, deps: Deps) -> None:
+            async def one(case: ClaimCase) -> None:
                 async with slots:
-                    case = suite.claims[number]
-                    await verify_claim(claim_of(case), replace(deps, sources=gold.of(case)))
+                    await solver.solve(case)
 
-            await asyncio.gather(*(one(number, deps) for number in range(len(suite.claims))))
+            await asyncio.gather(*(one(case) for case in suite.claims))
             return time.perf_counter() - began
 
 

@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.desk import small_scorer
-from agent.domain import Hit, Stance
+from agent.domain import Fit, Hit, Stance
 from agent.settings import load_settings
-from agent.stages.stance import Calibration, Fit, PairScorer, Window, cut_windows, deciding, raw_scores, shared_words
+from agent.stages.stance import Calibration, PairScorer, Window, cut_windows, deciding, raw_scores, shared_words
 from evals.cases import StanceCase
 from evals.passages import GoldPassages
 from evals.suites import load_suite

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain import Check, CheckKind, Label, Stance, Verdict
-from agent.stages.decide import check_verdict, confidence_of, decide
+from agent.stages.decide import Sides, check_verdict, decide, load_decision
 from tests.build import document, evidence
 
 A, B, C, D = (document(f"Text of {name}.", name, publisher=f"Paper {name}") for name in "abcd")
@@ -33,7 +33,7 @@ def verdict(*pieces, checks=(), **options):
     ],
 )
 def test_the_label_follows_from_the_weights_of_the_sides(stances, label):
-    """One side decides; two sides conflict unless one is three times the other."""
+    """One side decides; two sides conflict unless one is much heavier than the other."""
     pieces = [evidence(source, stance) for source, stance in zip((A, B, C, D), stances, strict=False)]
     found = verdict(*pieces)
     assert found.label is label
@@ -79,13 +79,39 @@ def test_the_order_of_evidence_does_not_matter(stances, random):
     assert verdict(*pieces) == verdict(*shuffled)
 
 
-@given(st.floats(0, 20), st.floats(0, 20))
-def test_confidence_is_a_probability_and_grows_with_the_deciding_side(support, against):
-    """Within [0, 1], and more support makes `supported` surer."""
-    for label in Label:
-        assert 0 <= confidence_of(label, support, against) <= 1
-    more = confidence_of(Label.SUPPORTED, max(support, against) + 1, against)
-    assert more >= confidence_of(Label.SUPPORTED, max(support, against), against)
+WEIGHTS = st.floats(0, 40)
+
+
+@given(WEIGHTS, WEIGHTS, st.floats(0, 5))
+def test_probabilities_sum_to_one_and_follow_the_sides(support, against, more):
+    """More weight for the heavier side never makes its label less likely, nor the other side's more."""
+    model = load_decision()
+    before = model.probabilities(Sides(support, against))
+    after = model.probabilities(Sides(support + more, against))
+    assert sum(before.values()) == pytest.approx(1)
+    assert all(0 <= chance <= 1 for chance in before.values())
+    assert after[Label.REFUTED] <= before[Label.REFUTED] + 1e-9
+    if support >= against:
+        assert after[Label.NOT_ENOUGH_EVIDENCE] <= before[Label.NOT_ENOUGH_EVIDENCE] + 1e-9
+        assert after[Label.SUPPORTED] >= before[Label.SUPPORTED] - 1e-9
+
+
+def test_the_shipped_decision_says_what_it_was_fitted_on():
+    """Version, halves and a hash of the data are in the file."""
+    fitted = load_decision().fitted
+    assert fitted is not None
+    assert (fitted.half, len(fitted.data_sha256)) == ("tuning", 64)
+    assert fitted.items > 500
+
+
+@given(st.lists(st.tuples(st.sampled_from([YES, NO, MEH]), st.floats(0.34, 1)), max_size=4), st.integers(1, 4))
+def test_a_label_rests_on_citations_of_its_side_whatever_the_evidence(rows, copies):
+    """For any evidence; and copies of a document, of the same origin, change neither label nor confidence."""
+    pieces = [evidence(s, stance, score=score) for s, (stance, score) in zip((A, B, C, D), rows, strict=False)]
+    found = verdict(*pieces)
+    check_verdict(found, pieces, DOCUMENTS)
+    again = verdict(*pieces * copies)
+    assert (again.label, again.confidence, again.origins) == (found.label, found.confidence, found.origins)
 
 
 def test_a_verdict_that_does_not_rest_on_its_evidence_is_a_defect():

@@ -92,9 +92,9 @@ def test_two_sentences_are_cited_together_where_only_they_decide():
             return [0.9, 0.05, 0.05] if "bridge" in text and "1931" in text else [0.1, 0.1, 0.8]
 
     source = document("They built the bridge. It opened in 1931. It rained.", "c")
-    found = judge(Both(), (hit(source),), {"c": source})
+    found = judge(Both(), (hit(source),), {"c": source}, least=0.5)
     assert found.evidence[0].citation.quote == "They built the bridge. It opened in 1931."
-    assert judge(Both(), (hit(source),), {"c": source}, sentences=1).evidence[0].citation is None
+    assert judge(Both(), (hit(source),), {"c": source}, sentences=1, least=0.5).evidence[0].citation is None
 
 
 def test_unsure_is_neutral_and_has_no_citation():
@@ -104,9 +104,17 @@ def test_unsure_is_neutral_and_has_no_citation():
     assert found[0].scores.supports == pytest.approx(0.45, abs=1e-3)
 
 
+def test_a_weak_side_is_taken_where_the_calibration_says_so():
+    """From `least` on, even where neutral is likelier: its small weight is the decision's business."""
+    found = judge(RuleScorer(sure=0.35), neutral_bias=0.5, least=0.2).evidence
+    assert {piece.stance for piece in found} == {Stance.SUPPORTS, Stance.REFUTES}
+    assert all(piece.scores.neutral > piece.scores.of(piece.stance) for piece in found)
+    assert all(piece.citation is not None for piece in found)
+
+
 def test_a_bias_moves_what_is_left_open():
     """The calibration is applied before the stance is chosen."""
-    neutral = judge(RuleScorer(sure=0.6), neutral_bias=3.0).evidence
+    neutral = judge(RuleScorer(sure=0.6), neutral_bias=3.0, least=0.5).evidence
     assert {piece.stance for piece in neutral} == {Stance.NEUTRAL}
     raw = np.array([[0.5, 0.3, 0.2]], dtype=np.float32)
     assert Calibration(scorer="rules").apply(raw, np.zeros(1)) == pytest.approx(raw, abs=1e-6)
@@ -118,7 +126,7 @@ def test_a_sentence_about_something_else_weighs_less():
     """A model this small takes unrelated sentences for refuting; words shared with the claim count against that."""
     off = document("Apples cost 1934 crowns.", "c")
     hits, documents = (*HITS[1:], hit(off, rank=2)), DOCUMENTS | {"c": off}
-    found = judge(RuleScorer(), hits, documents, words_weight=8.0).evidence
+    found = judge(RuleScorer(), hits, documents, words_weight=8.0, least=0.5).evidence
     assert [piece.stance for piece in found] == [Stance.REFUTES, Stance.NEUTRAL]
 
 

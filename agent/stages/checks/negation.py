@@ -22,7 +22,12 @@ _WORDS = frozenset(stem(word) for word in "not never deny denied refute false un
 
 
 def compare_negation(claim: str, quote: str, passage_id: str) -> tuple[Check, ...]:
-    """A check only when the best matching sentence has nearly the claim's words and the opposite sign."""
+    """A check only when the best matching sentence has nearly the claim's words and the opposite sign.
+
+    A claim of several sentences has several signs, so it is not checked.
+    """
+    if len(sentences(claim)) > 1:
+        return ()
     wanted = content(claim) - _WORDS
     best = max(sentences(quote), key=lambda sentence: coverage(wanted, content(sentence)), default="")
     if len(wanted) < 2 or coverage(wanted, content(best)) < _SHARED_WORDS:

@@ -144,7 +144,7 @@ def test_a_run_comes_back_as_it_was_saved(log: RunLog) -> None:
 TEXT = st.text(min_size=1, max_size=20)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(article=TEXT, source=TEXT.map(lambda text: f"{text}...."), said=TEXT, title=st.text(max_size=5))
 def test_any_text_survives(tmp_path_factory, article: str, source: str, said: str, title: str) -> None:
     """Result in, result out, also with control characters and after the file was closed."""

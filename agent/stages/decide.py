@@ -29,8 +29,6 @@ class DecisionModel(Data):
     version: Literal[1] = 1
     own: float = Field(gt=0)
     """What a side's weight adds to the logit of its own label, and the lighter side's to that of a conflict."""
-    other: float = Field(ge=0)
-    """What a side's weight takes from the logit of the other side's label."""
     nothing: float
     """Logit of not enough evidence."""
     conflict: float
@@ -43,8 +41,8 @@ class DecisionModel(Data):
         """Probability of each label."""
         lighter = min(sides.support, sides.against)
         logits = {
-            Label.SUPPORTED: self.own * sides.support - self.other * sides.against,
-            Label.REFUTED: self.own * sides.against - self.other * sides.support,
+            Label.SUPPORTED: self.own * sides.support,
+            Label.REFUTED: self.own * sides.against,
             Label.NOT_ENOUGH_EVIDENCE: self.nothing,
             Label.CONFLICTING: 2 * self.own * lighter + self.conflict,
         }

@@ -31,10 +31,10 @@ from evals.rescore import task_of_run
 from evals.runs import RunFolder
 from evals.work import cases_of
 
-PRIORS = {Label.SUPPORTED: 0.3, Label.REFUTED: 0.3, Label.NOT_ENOUGH_EVIDENCE: 0.35, Label.CONFLICTING: 0.05}
+PRIORS = {Label.SUPPORTED: 0.3, Label.REFUTED: 0.3, Label.NOT_ENOUGH_EVIDENCE: 0.3, Label.CONFLICTING: 0.1}
 _LEASTS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 _SUREST = 0.98
-_STARTS = ((1.0, 0.5, 0.5, -1.0), (3.0, 1.0, 1.5, -2.0), (0.5, 0.2, 0.2, 0.0))
+_STARTS = ((1.0, 0.5, -1.0), (3.0, 1.5, -2.0), (0.5, 0.2, 0.0))
 
 
 class Item(NamedTuple):
@@ -88,10 +88,10 @@ def fit(items: Sequence[Item], least: float) -> tuple[DecisionModel, float]:
     def cost(values: NDArray[np.float64]) -> float:
         return loss(_model(values), sides, [item.label for item in items], weights)
 
-    bounds = [(0.05, 12), (0, 12), (-8, 8), (-8, 8)]
+    bounds = [(0.05, 12), (-8, 8), (-8, 8)]
     found = [minimize(cost, np.array(start), method="L-BFGS-B", bounds=bounds) for start in _STARTS]
     best = min(found, key=lambda one: float(one.fun))
-    return _model(best.x), float(best.fun)
+    return _model(np.round(best.x, 3)), float(best.fun)
 
 
 def loss(model: DecisionModel, sides: Sequence[Sides], labels: Sequence[Label], weights: NDArray[np.float64]) -> float:
@@ -119,8 +119,8 @@ def _taken(verification: Verification, least: float) -> list[Evidence]:
 
 
 def _model(values: NDArray[np.float64]) -> DecisionModel:
-    own, other, nothing, conflict = (round(float(value), 3) for value in values)
-    return DecisionModel(own=own, other=other, nothing=nothing, conflict=conflict, surest=_SUREST)
+    own, nothing, conflict = (float(value) for value in values)
+    return DecisionModel(own=own, nothing=nothing, conflict=conflict, surest=_SUREST)
 
 
 def _fit_of(items: Sequence[Item]) -> Fit:

@@ -111,7 +111,7 @@ def test_no_metric_depends_on_the_order_of_cases(rows, dice):
     assert values(shuffled) == pytest.approx(values(scores), nan_ok=True)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 3), min_size=6, max_size=12).filter(any), st.integers(0, 99))
 def test_a_weight_of_two_is_the_case_twice(weights, seed):
     """Every statistic under whole weights equals its value on repeated cases: what the bootstrap relies on."""

@@ -125,7 +125,7 @@ def test_an_interrupted_pull_goes_on_with_the_next_part(puller):
     assert index.given == ["tiny-part3"]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(have=st.integers(0, len(CONTENT)))
 def test_a_pull_resumes_from_any_length(have):
     """Wherever a pull broke off, also in the middle of a part, the result is the file, and whole parts are not asked for."""

@@ -127,7 +127,7 @@ def test_dumps_reads_back():
     assert json.loads(text) == to_json(result)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.text())
 def test_contract_holds_for_any_text(spice):
     """What `to_json` writes keeps the contract, whatever the texts hold."""

@@ -230,7 +230,7 @@ def test_unseen_characters_are_removed():
     assert clean_text(text) == text
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.text())
 def test_any_text_forms_nothing(spice):
     """No text at all changes elements and attributes."""

@@ -184,9 +184,7 @@ _DATES = st.one_of(
 )
 
 
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     dates=st.lists(_DATES, min_size=1, max_size=12),
     as_of=st.dates(date(2014, 12, 1), date(2018, 12, 31)),

@@ -30,7 +30,7 @@ CLAIM_SETS = (
 _NOT_SEARCHED = frozenset({"fever_symmetric"})
 """Documents contradict each other on purpose, so only gold evidence makes sense."""
 _WITHHELD = ("feverous_text", "fool_me_twice", "scifact", "smoke")
-"""Sets in which no document but those of gold speaks of the claim."""
+"""Sets whose other documents were chosen for other claims; now and then one speaks of the claim all the same."""
 _NO_STANCES = frozenset({"averitec", "wice_citations", "smoke"})
 
 

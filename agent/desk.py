@@ -25,6 +25,7 @@ from agent.runlog import RunLog
 from agent.settings import Settings, load_settings
 from agent.small.base import Embedder
 from agent.sources import RecordedJudge, RecordedSources, StoreSources
+from agent.stages.cascade import CascadeJudge
 from agent.stages.judge import LanguageModelJudge, StanceJudge, prompt_name
 from agent.stages.stance import CrossEncoderJudge, PairScorer, load_calibration
 from agent.store.base import PassageStore, TimeLimit
@@ -142,7 +143,7 @@ async def replay(recorded: Result, log: RunLog, scratch: RunLog) -> Result:
     deps = Deps(
         model=model,
         judge=_language_model_judge(model, settings)
-        if settings.judge == "model"
+        if settings.judge == "model" and settings.cascade is None
         else RecordedJudge(run.models["judge"], recorded),
         sources=RecordedSources(recorded),
         settings=settings,
@@ -203,9 +204,12 @@ def _model(settings: Settings, listener: Listener) -> ClosableModel:
 
 
 def _judge(model: ChatModel, settings: Settings) -> StanceJudge:
-    if settings.judge == "model":
-        return _language_model_judge(model, settings)
-    return small_judge(settings)
+    if settings.judge == "small":
+        if settings.cascade is not None:
+            raise ConfigError("a cascade needs a language model to fall back on: set judge to 'model'")
+        return small_judge(settings)
+    large = _language_model_judge(model, settings)
+    return large if settings.cascade is None else CascadeJudge(small_judge(settings), large, sure=settings.cascade)
 
 
 def small_judge(settings: Settings) -> CrossEncoderJudge:

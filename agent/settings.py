@@ -45,6 +45,7 @@ _RESULT_FIELDS = (
     "passages",
     "shown_sentences",
     "judge",
+    "cascade",
     "quote_by",
     "window",
     "max_rounds",
@@ -85,6 +86,8 @@ class Settings(Data):
     """Sentences shown of each passage."""
     judge: Literal["model", "small"] = "model"
     """Who says what a passage means for a claim: the language model, or the small cross-encoder."""
+    cascade: float | None = Field(default=None, ge=0, le=1)
+    """With `judge` a language model: confidence from which the small cross-encoder settles a claim without it."""
     quote_by: Literal["number", "words"] = "words"
     """How a language model points at evidence: a small one by the number of the sentence."""
     window: int = Field(default=8, ge=1, le=40)

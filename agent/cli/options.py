@@ -31,6 +31,15 @@ UndatedOption = Annotated[
 AbstainOption = Annotated[
     float | None, typer.Option("--abstain-below", metavar="P", help="Abstain when confidence is lower.")
 ]
+JudgeOption = Annotated[
+    str | None, typer.Option("--judge", help="small: the cross-encoder; model: the language model.")
+]
+CascadeOption = Annotated[
+    float | None,
+    typer.Option(
+        "--cascade", metavar="P", help="Ask the language model only where the small judge is less sure than P."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", metavar="", help="One JSON object on standard output.")]
 HtmlOption = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a self-contained HTML report.")]
 MarkdownOption = Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help="Write a Markdown report.")]

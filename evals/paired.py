@@ -21,6 +21,11 @@ _Z_ALPHA, _Z_BETA = 1.959963984540054, 0.8416212335729143
 """Normal quantiles of 97.5 % and 80 %."""
 
 
+def p_shown(p: float) -> str:
+    """A p-value in three digits; never a zero, which no finite number of resamples can show."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
 class Difference(Data):
     """A metric of both runs on their common cases, and the second minus the first."""
 
@@ -34,6 +39,11 @@ class Difference(Data):
     p: float | None
     """Two-sided, by the share of resamples on the far side of zero."""
     n: int
+
+    @property
+    def chance(self) -> str:
+        """The p-value as it is shown; empty without one."""
+        return "" if self.p is None else p_shown(self.p)
 
     @property
     def is_worse(self) -> bool:

@@ -265,20 +265,21 @@ def _print_comparison(found: Comparison) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from evals.paired import p_shown
+
     table = Table()
     for heading in ("metric", "before", "after", "difference", "95 % interval", "p", "n"):
         table.add_column(heading, justify="left" if heading == "metric" else "right")
     for one in found.differences:
         interval = "" if one.low is None or one.high is None else f"{one.low:+.3f} to {one.high:+.3f}"
         mark = " worse" if one.is_worse else " better" if one.is_better else ""
-        chance = "" if one.p is None else f"{one.p:.3f}"
         values = (f"{one.before:.3f}", f"{one.after:.3f}", f"{one.value:+.3f}{mark}")
-        table.add_row(one.name, *values, interval, chance, str(one.n))
+        table.add_row(one.name, *values, interval, one.chance, str(one.n))
     console = Console()
     console.print(table)
     text = f"{found.common} common cases; {len(found.fixed)} fixed, {len(found.broken)} broken"
     if found.mcnemar_p is not None:
-        text += f"; McNemar's exact test: p = {found.mcnemar_p:.3f}"
+        text += f"; McNemar's exact test: p-value {p_shown(found.mcnemar_p)}"
     if found.needed:
         text += f"; about {found.needed} cases would show such a difference 4 times in 5"
     console.print(text, soft_wrap=True, highlight=False)

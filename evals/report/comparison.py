@@ -38,10 +38,9 @@ def comparison_markdown(before: RunView, after: RunView, comparison: Comparison)
     lines += ["| metric | before | after | difference | 95 % interval | p | n |", "|---|---|---|---|---|---|---|"]
     for one in comparison.differences:
         interval = "" if one.low is None or one.high is None else f"{one.low:+.3f} to {one.high:+.3f}"
-        chance = "" if one.p is None else f"{one.p:.3f}"
         mark = " **worse**" if one.is_worse else " **better**" if one.is_better else ""
         values = f"{one.before:.3f} | {one.after:.3f} | {one.value:+.3f}{mark}"
-        lines.append(f"| {one.name} | {values} | {interval} | {chance} | {one.n} |")
+        lines.append(f"| {one.name} | {values} | {interval} | {one.chance} | {one.n} |")
     lines += ["", "## What differs", "", "| fact | before | after |", "|---|---|---|"]
     lines += [
         f"| {name} | {cell(old)} | {cell(new)} |" for name, old, new in differing(before.manifest, after.manifest)
@@ -65,7 +64,8 @@ def sentence(comparison: Comparison) -> str:
     if comparison.mcnemar_p < _SURE:
         side = "better" if fixed > broken else "worse"
         return f"The second run is {side}: {told}; by McNemar's exact test p = {comparison.mcnemar_p:.3g}."
-    return f"The runs cannot be told apart: {told}; by McNemar's exact test p = {comparison.mcnemar_p:.2f}."
+    test = f"by McNemar's exact test p = {comparison.mcnemar_p:.2f}"
+    return f"By their verdicts the runs cannot be told apart: {told}; {test}."
 
 
 def differing(before: Manifest, after: Manifest) -> tuple[tuple[str, str, str], ...]:

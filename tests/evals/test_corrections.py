@@ -18,7 +18,7 @@ DOCUMENTS = {one.id: one for one in (MILL, OTHER)}
 
 
 def verified(text="The mill burnt down."):
-    pieces = (evidence(MILL, Stance.SUPPORTS, score=0.9), evidence(OTHER, Stance.REFUTES, score=0.8))
+    pieces = (evidence(MILL, Stance.SUPPORTS, score=0.9), evidence(OTHER, Stance.REFUTES, score=0.9))
     hits = (hit(MILL), hit(OTHER, 2))
     return Verification(claim=claim(text), hits=hits, evidence=pieces, outcome=decide(pieces, (), DOCUMENTS))
 

@@ -109,6 +109,38 @@ def test_a_replay_is_byte_equal_with_the_server_gone(desk):
     assert (replayed.code, replayed.out) == (0, first.out)
 
 
+def test_a_cascade_spares_calls_and_its_replay_needs_neither_judge(desk):
+    """At 0 every side the small judge takes is settled; the language model is asked about the rest."""
+    with desk.server() as server:
+        whole = desk.run("verify", "article.txt", "--json")
+        asked = server.stats()["requests"]
+        first = desk.run("verify", "article.txt", "--cascade", "0", "--json")
+        more = server.stats()["requests"] - asked
+    assert (whole.code, first.code) == (0, 0)
+    assert " from 0.0, else " in json.loads(first.out)["run"]["models"]["judge"]
+    assert json.loads(first.out)["run"]["id"] != json.loads(whole.out)["run"]["id"]
+    assert more == 0  # all that is asked now was asked before, by the run without a cascade
+    (desk.folder / "sources.jsonl").unlink()
+    desk.set(FACTDESK_BASE_URL=None, FACTDESK_MODEL=None, OPENAI_API_KEY=None)
+    replayed = desk.run("verify", "--replay", "last", "--json")
+    assert (replayed.code, replayed.out) == (0, first.out)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--cascade", "0.5", "--judge", "small"), "set judge to 'model'"),
+        (("--cascade", "2"), "'cascade' 2.0"),
+        (("--judge", "oracle"), "'judge' 'oracle'"),
+    ],
+)
+def test_a_cascade_that_cannot_be_is_told(desk, options, words):
+    with desk.server():
+        outcome = desk.run("verify", "article.txt", *options)
+    assert outcome.code == 2
+    assert words in outcome.err
+
+
 class _Parser(HTMLParser):
     def __init__(self):
         super().__init__()

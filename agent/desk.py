@@ -170,12 +170,15 @@ def _keep_failures(recorded: Result, replayed: Result) -> Result:
 
 @cache
 def code_version() -> str:
-    """Version of the package and a hash of its sources: another code may come to another result."""
-    root = files("agent")
+    """Version of the package and a hash of its sources and fitted parameters: others may come to another result."""
+    return _version_of(Path(str(files("agent"))))
+
+
+def _version_of(root: Path) -> str:
     sources = sorted(
-        (str(path.relative_to(str(root))), path.read_bytes())
-        for path in Path(str(root)).rglob("*.py")
-        if "cli" not in path.parts
+        (str(path.relative_to(root)), path.read_bytes())
+        for path in root.rglob("*")
+        if path.suffix in {".py", ".json"} and "cli" not in path.parts
     )
     digest = hashlib.sha256(repr(sources).encode()).hexdigest()
     return f"{agent.__version__}+{digest[:8]}"

@@ -32,7 +32,7 @@ _NOT_SEARCHED = frozenset({"fever_symmetric"})
 _WITHHELD = ("feverous_text", "fool_me_twice", "scifact", "smoke")
 """Sets whose other documents were chosen for other claims; now and then one speaks of the claim all the same."""
 _SENTENCES = 48
-"""The embedded language model takes ten seconds or more for each."""
+"""The embedded language model takes seven seconds or more for each."""
 _NO_STANCES = frozenset({"averitec", "wice_citations", "smoke"})
 
 

@@ -64,7 +64,7 @@ class RecordedSources:
 
 
 class RecordedJudge:
-    """The evidence of an earlier run, for a judge that is no language model and so has no replies to replay."""
+    """The evidence of an earlier run, for a judge that does not answer from replies alone, such as a cross-encoder."""
 
     def __init__(self, judge_id: str, result: Result) -> None:
         self._id = judge_id
@@ -73,6 +73,11 @@ class RecordedJudge:
             for verification in result.verifications
             for piece in verification.evidence
         }
+        self._dropped = {
+            (verification.claim.id, verification.hits[0].passage.id): verification.dropped_citations
+            for verification in result.verifications
+            if verification.hits
+        }
 
     @property
     def id(self) -> str:
@@ -80,13 +85,14 @@ class RecordedJudge:
         return self._id
 
     async def judge(self, claim: Claim, hits: Sequence[Hit], documents: dict[str, Document]) -> Judgement:
-        """The recorded evidence.
+        """The recorded evidence; the quotes dropped for the claim are told with its first hit, so once.
 
         Raises:
             ModelError: there is none for a passage: code has changed since.
         """
         del documents
         try:
-            return Judgement(tuple(self._evidence[claim.id, hit.passage.id] for hit in hits), 0)
+            evidence = tuple(self._evidence[claim.id, hit.passage.id] for hit in hits)
         except KeyError as error:
             raise ModelError(f"no recorded evidence for passage {error.args[0][1]!r}: run it afresh") from error
+        return Judgement(evidence, self._dropped.get((claim.id, hits[0].passage.id), 0) if hits else 0)

@@ -41,6 +41,18 @@ def test_a_judge_without_replies_is_replayed_from_its_evidence(result):
     assert (found.evidence, judge.id) == (first.evidence, "small@1")
 
 
+def test_dropped_quotes_are_told_once_a_claim(result):
+    """A cascade may have asked a language model that invented some: its replay counts them as the run did."""
+    first = next(one for one in result.verifications if len(one.hits) > 1)
+    recorded = first.model_copy(update={"dropped_citations": 2})
+    judge = RecordedJudge("both@1", result.model_copy(update={"verifications": (recorded,)}))
+    told = [
+        asyncio.run(judge.judge(first.claim, hits, result.documents)).dropped_citations
+        for hits in (first.hits[:1], first.hits[1:], ())
+    ]
+    assert told == [2, 0, 0]
+
+
 def test_a_passage_that_was_not_judged_then_is_an_error(result):
     """Code has changed: say so instead of guessing."""
     other = document("Never seen.", "x")

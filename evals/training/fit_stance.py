@@ -54,7 +54,7 @@ def fit(scorer: PairScorer, sets: dict[str, tuple[StanceCase, ...]]) -> Calibrat
     """The calibration with the least weighted log loss."""
     items = [item for found in sets.values() for item in found]
     gold = np.array([list(Stance).index(item.stance) for item in items])
-    weights = _weights(sets)
+    weights = weights_of(sets)
     best, least_loss = Calibration(scorer=scorer.id), float("inf")
     for title, sentences in product((False, True), (1, 2)):
         scored = _score(scorer, items, Calibration(scorer=scorer.id, title=title, sentences=sentences, least=_LEAST))
@@ -63,7 +63,7 @@ def fit(scorer: PairScorer, sets: dict[str, tuple[StanceCase, ...]]) -> Calibrat
         print(f"title={title} sentences={sentences} loss={found:.4f} {choice.model_dump(exclude_defaults=True)}")
         if found < least_loss:
             best, least_loss = choice, found
-    return best.model_copy(update={"fitted": _fit_of(sets)})
+    return best.model_copy(update={"fitted": fit_of(sets)})
 
 
 def load_cases(folder: Path, *, limit: int | None) -> tuple[StanceCase, ...]:
@@ -98,7 +98,8 @@ def _score(scorer: PairScorer, items: Sequence[StanceCase], choice: Calibration)
     return Scored(choice, windows, raw_scores(scorer, pairs), shared_words(pairs))
 
 
-def _weights(sets: dict[str, tuple[StanceCase, ...]]) -> NDArray[np.float64]:
+def weights_of(sets: dict[str, tuple[StanceCase, ...]]) -> NDArray[np.float64]:
+    """Weight of each item: shares of the stances, and of the sets within a stance, as told above."""
     counts = {name: Counter(item.stance for item in items) for name, items in sets.items()}
     holding = {stance: sum(bool(count[stance]) for count in counts.values()) for stance in Stance}
     return np.array(
@@ -110,7 +111,8 @@ def _weights(sets: dict[str, tuple[StanceCase, ...]]) -> NDArray[np.float64]:
     )
 
 
-def _fit_of(sets: dict[str, tuple[StanceCase, ...]]) -> Fit:
+def fit_of(sets: dict[str, tuple[StanceCase, ...]]) -> Fit:
+    """What something was fitted on, with a hash of the items."""
     items = [item for found in sets.values() for item in found]
     rows = repr([(item.claim.text, item.passage.text, item.stance.value) for item in items])
     digest = hashlib.sha256(rows.encode()).hexdigest()

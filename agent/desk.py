@@ -26,7 +26,9 @@ from agent.settings import Settings, load_settings
 from agent.small.base import Embedder
 from agent.sources import RecordedJudge, RecordedSources, StoreSources
 from agent.stages.cascade import CascadeJudge
+from agent.stages.guard import EntailmentGuard, RecordedGuard, guard_id
 from agent.stages.judge import LanguageModelJudge, StanceJudge, prompt_name
+from agent.stages.reading import ReadingJudge, load_pool
 from agent.stages.stance import CrossEncoderJudge, PairScorer, load_calibration
 from agent.store.base import PassageStore, TimeLimit
 from prompts import load
@@ -80,6 +82,7 @@ async def open_desk(
             log=log,
             paid=lambda: cached.paid.model_copy(update={"seconds": round(time.monotonic() - began, 1)}),
             listener=listener,
+            guard=EntailmentGuard(strong_scorer(settings)),
         )
     finally:
         await inner.aclose()
@@ -112,7 +115,12 @@ def facts_of(deps: Deps, store: PassageStore, embedder: Embedder) -> dict[str, o
         prompts.append(prompt_name(settings.quote_by))
     return {
         "code_version": code_version(),
-        "models": {"extract": deps.model.id, "judge": deps.judge.id, "embedder": embedder.id},
+        "models": {
+            "extract": deps.model.id,
+            "judge": deps.judge.id,
+            "guard": guard_id(deps.guard),
+            "embedder": embedder.id,
+        },
         "prompts": {name: load(name).sha for name in prompts},
         "settings": settings.of_result(),
         "store": store.snapshot(),
@@ -149,6 +157,9 @@ async def replay(recorded: Result, log: RunLog, scratch: RunLog) -> Result:
         settings=settings,
         log=scratch,
         paid=lambda: run.usage,
+        guard=RecordedGuard(
+            run.models.get("guard", "none"), (text for claim in recorded.ledger.claims for text in claim.replaced)
+        ),
     )
     fresh = run.model_copy(update={"usage": Usage(), "complete": False})
     work = verify_statement if run.settings[_WHOLE] else verify_text
@@ -215,8 +226,17 @@ def _judge(model: ChatModel, settings: Settings) -> StanceJudge:
     return large if settings.cascade is None else CascadeJudge(small_judge(settings), large, sure=settings.cascade)
 
 
-def small_judge(settings: Settings) -> CrossEncoderJudge:
-    """The shipped cross-encoder as judge.
+def small_judge(settings: Settings) -> ReadingJudge:
+    """The two shipped cross-encoders as judge.
+
+    Raises:
+        ConfigError: their tokenizer is not in the cache.
+    """
+    return ReadingJudge(small_scorer(settings), load_calibration(), strong_scorer(settings), load_pool())
+
+
+def quote_judge(settings: Settings) -> CrossEncoderJudge:
+    """The small cross-encoder alone: a quick second opinion on quotes.
 
     Raises:
         ConfigError: its tokenizer is not in the cache.
@@ -225,14 +245,25 @@ def small_judge(settings: Settings) -> CrossEncoderJudge:
 
 
 def small_scorer(settings: Settings) -> PairScorer:
-    """The shipped cross-encoder.
+    """The small cross-encoder: finds the sentence that matters.
 
     Raises:
         ConfigError: its tokenizer is not in the cache.
     """
-    from agent.small.cross_encoder import shipped_cross_encoder
+    from agent.small.cross_encoder import MINILM, shipped_cross_encoder
 
-    return shipped_cross_encoder(_present(TOKENIZER, settings.cache_dir))
+    return shipped_cross_encoder(MINILM, _present(TOKENIZER, settings.cache_dir))
+
+
+def strong_scorer(settings: Settings) -> PairScorer:
+    """The stronger cross-encoder: reads.
+
+    Raises:
+        ConfigError: its tokenizer is not in the cache.
+    """
+    from agent.small.cross_encoder import MPNET, shipped_cross_encoder
+
+    return shipped_cross_encoder(MPNET, _present(TOKENIZER, settings.cache_dir))
 
 
 def _language_model_judge(model: ChatModel, settings: Settings) -> LanguageModelJudge:

@@ -223,6 +223,8 @@ class Claim(Data):
     speaker: str | None = None
     is_sentence: bool = False
     """The extracted claim failed a guard, so its own sentence stands in for it."""
+    replaced: tuple[str, ...] = ()
+    """Wordings of the model that the sentence does not entail: it stands in their place."""
 
 
 def claim_id(text: str, sentence_index: int | None) -> str:

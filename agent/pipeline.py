@@ -16,6 +16,7 @@ from agent.runlog import RunLog
 from agent.settings import Settings
 from agent.sources import Sources
 from agent.stages.extract import Extracted, Window, as_one_claim, extract_window, leave_out, plan_windows
+from agent.stages.guard import Guard, keep_entailed
 from agent.stages.judge import StanceJudge
 from agent.stages.sentences import split_sentences
 
@@ -34,6 +35,7 @@ class Deps:
     paid: Callable[[], Usage]
     """What the models have cost since the start."""
     listener: Listener = ignore
+    guard: Guard | None = None
 
 
 async def verify_text(article: Document, run: Run, deps: Deps) -> Result:
@@ -113,10 +115,11 @@ async def _verify_window(window: Window, slots: asyncio.Semaphore, before: Resul
     """Extract a window, then verify its claims side by side."""
     async with slots:
         extracted = await extract_window(window, deps.model)
+    if deps.guard is not None:
+        extracted = await asyncio.to_thread(keep_entailed, extracted, window, deps.guard)
     for one in extracted:
         _save(one, before, deps)
-    claims = [claim for one in extracted for claim in one.claims]
-    await _together([_verify_and_save(claim, before, deps) for claim in claims])
+    await _together([_verify_and_save(claim, before, deps) for one in extracted for claim in one.claims])
 
 
 async def _verify_and_save(claim: Claim, before: Result, deps: Deps) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from agent.desk import embedder_of, small_judge
+from agent.desk import embedder_of, quote_judge
 from agent.domain import Data
 from agent.errors import ConfigError, InputError
 from agent.ingest.private import open_documents
@@ -18,7 +18,6 @@ from agent.settings import Settings
 from agent.small.base import Embedder
 from agent.sources import StoreSources
 from agent.stages.judge import StanceJudge, prompt_name
-from agent.stages.stance import CrossEncoderJudge
 from agent.store.base import PassageStore, TimeLimit
 from agent.store.memory import MemoryStore
 from evals.attacks import load_attacks, plant
@@ -215,11 +214,9 @@ def _verdicts(task: Task, deps: Deps, place: Place) -> Solver[ClaimCase]:
 
 
 def _second(deps: Deps) -> StanceJudge | None:
-    """The small judge, to read cited quotes alone; None where its files are not there."""
-    if isinstance(deps.judge, CrossEncoderJudge):
-        return deps.judge
+    """The small cross-encoder, to read cited quotes alone; None where its files are not there."""
     try:
-        return small_judge(deps.settings)
+        return quote_judge(deps.settings)
     except ConfigError:
         return None
 

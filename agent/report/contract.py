@@ -153,6 +153,7 @@ def _claim(claim: Claim, verification: Verification | None) -> dict[str, Any]:
         "end": claim.origin.end if claim.origin else None,
         "kind": claim.kind.value,
         "speaker": claim.speaker,
+        "replaced": list(claim.replaced),
         "verdict": _verdict(verdict) if verdict else None,
         "failure": _failure(failure) if failure else None,
         "evidence": [_evidence(row) for row in verification.evidence] if verification else [],

@@ -16,16 +16,61 @@ from agent.errors import ConfigError, ModelError
 
 Probabilities = NDArray[np.float32]
 
-SHIPPED_SHA256 = "8471536a82bfa71ba97479e178a5597f34ba3818420500d8f7216850aa93de88"
-"""Of the weights in `weights/stance-minilm-int8.onnx`; its model card lies beside it."""
-
-_MAX_TOKENS = 128
-_MAX_CLAIM_TOKENS = 96
-"""Longer claims are cut, so that some room is left for the text."""
 _BATCH = 8
 """Larger batches are slower on a CPU, and hold more memory."""
-_MODEL_ORDER = (1, 0, 2)
-"""The model says refutes, supports, neutral; we say supports, refutes, neutral."""
+
+
+class Encoder(NamedTuple):
+    """A shipped cross-encoder: its file in `weights/`, and how it wants its pairs. Its model card lies beside it."""
+
+    name: str
+    sha256: str
+    order: tuple[int, int, int]
+    """Places of supports, refutes and neutral among its outputs."""
+    most: int
+    """Word pieces of a pair; a text is cut before its claim."""
+    claim: int
+    """Word pieces of a claim: longer ones are cut, so that some room is left for the text."""
+    opening: int
+    """Id of the token a pair begins with."""
+    between: tuple[int, ...]
+    """Ids between text and claim; the last of them ends a pair, too."""
+    shift: int = 0
+    """What lies between the ids of its word pieces and those of the tokenizer."""
+    padding: int = 0
+    has_segments: bool = False
+
+    @property
+    def id(self) -> str:
+        """Name and the first 12 hexadecimal digits of the SHA-256 of the weights."""
+        return f"{self.name}:{self.sha256[:12]}"
+
+
+MINILM = Encoder(
+    "stance-minilm-int8",
+    "8471536a82bfa71ba97479e178a5597f34ba3818420500d8f7216850aa93de88",
+    order=(1, 0, 2),
+    most=128,
+    claim=96,
+    opening=101,
+    between=(102,),
+    has_segments=True,
+)
+"""The small one: seven times as quick, and it finds the sentence that matters."""
+MPNET = Encoder(
+    "stance-mpnet-int8",
+    "be3a6d047a616952d2058d30f6fc4596937d115cca34742376730e42f73d7e66",
+    order=(0, 1, 2),
+    most=160,
+    claim=120,
+    opening=0,
+    between=(2, 2),
+    shift=4,  # MPNet's vocabulary is BERT's behind four marks of its own
+    padding=1,
+)
+"""The stronger one: the judge."""
+_CLS = 101
+"""Id of `[CLS]` in BERT's vocabulary, by which a tokenizer of another one is told."""
 
 
 class _Parts(NamedTuple):
@@ -33,10 +78,6 @@ class _Parts(NamedTuple):
 
     session: Any
     tokenizer: Any
-    opening: int
-    """Id of the token a pair begins with."""
-    separator: int
-    """Id of the token that ends a text and a claim."""
 
 
 class _Pair(NamedTuple):
@@ -50,8 +91,8 @@ class _Pair(NamedTuple):
 class CrossEncoder:
     """Scores pairs of a text and a claim; the files are opened at the first `score`. Safe to call from many threads."""
 
-    def __init__(self, model: Path, tokenizer: Path, *, sha256: str, intra_op_num_threads: int = 2) -> None:
-        """Name the two files, and the SHA-256 the model must have.
+    def __init__(self, encoder: Encoder, model: Path, tokenizer: Path, *, intra_op_num_threads: int = 2) -> None:
+        """Name the two files; the model must have the SHA-256 of the encoder.
 
         Raises:
             ConfigError: a file does not exist.
@@ -60,23 +101,23 @@ class CrossEncoder:
             raise ConfigError(f"stance model file {str(model)!r} does not exist: install factdesk again")
         if not tokenizer.is_file():
             raise ConfigError(f"tokenizer file {str(tokenizer)!r} does not exist: run `factdesk models pull`")
+        self._encoder = encoder
         self._model = model
         self._tokenizer = tokenizer
-        self._sha256 = sha256
         self._threads = intra_op_num_threads
         self._parts: _Parts | None = None
         self._lock = threading.Lock()
 
     @property
     def id(self) -> str:
-        """`stance-minilm-int8:` and the first 12 hexadecimal digits of the model's SHA-256."""
-        return f"stance-minilm-int8:{self._sha256[:12]}"
+        """Name and the first 12 hexadecimal digits of the SHA-256 of the weights."""
+        return self._encoder.id
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> Probabilities:
         """Probabilities that each text supports, refutes, or is neutral to its claim.
 
         Args:
-            pairs: text and claim; of both together 128 tokens are read, and the text is cut before the claim.
+            pairs: text and claim; of both together the encoder's `most` word pieces are read, the text is cut first.
 
         Returns:
             Array of shape (len(pairs), 3) in the order supports, refutes, neutral.
@@ -89,31 +130,29 @@ class CrossEncoder:
         if not pairs:
             return found
         parts = self._load()
-        encoded = _encode(parts, pairs)
+        encoded = _encode(parts, self._encoder, pairs)
         by_length = sorted(range(len(encoded)), key=lambda row: len(encoded[row].ids))
         for start in range(0, len(by_length), _BATCH):
             rows = by_length[start : start + _BATCH]
-            found[rows] = _score_batch(parts.session, [encoded[row] for row in rows])
+            found[rows] = _score_batch(parts.session, self._encoder, [encoded[row] for row in rows])
         return found
 
     def _load(self) -> _Parts:
         with self._lock:
             if self._parts is None:
-                session = _open_session(self._model, self._sha256, self._threads)
-                tokenizer = _open_tokenizer(self._tokenizer)
-                marks = [_mark(tokenizer, name, self._tokenizer) for name in ("[CLS]", "[SEP]")]
-                self._parts = _Parts(session, tokenizer, *marks)
+                session = _open_session(self._model, self._encoder.sha256, self._threads)
+                self._parts = _Parts(session, _open_tokenizer(self._tokenizer))
             return self._parts
 
 
-def shipped_cross_encoder(tokenizer: Path, *, intra_op_num_threads: int = 2) -> CrossEncoder:
-    """The cross-encoder whose weights come with the package; `tokenizer` is the embedding model's.
+def shipped_cross_encoder(encoder: Encoder, tokenizer: Path, *, intra_op_num_threads: int = 2) -> CrossEncoder:
+    """A cross-encoder whose weights come with the package; `tokenizer` is the embedding model's.
 
     Raises:
         ConfigError: the tokenizer file does not exist.
     """
-    weights = Path(str(files("agent.small").joinpath("weights", "stance-minilm-int8.onnx")))
-    return CrossEncoder(weights, tokenizer, sha256=SHIPPED_SHA256, intra_op_num_threads=intra_op_num_threads)
+    weights = Path(str(files("agent.small").joinpath("weights", f"{encoder.name}.onnx")))
+    return CrossEncoder(encoder, weights, tokenizer, intra_op_num_threads=intra_op_num_threads)
 
 
 def _open_session(path: Path, sha256: str, threads: int) -> Any:
@@ -143,48 +182,45 @@ def _open_tokenizer(path: Path) -> Any:
         raise _bad_tokenizer(path, str(error)) from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
+    if tokenizer.token_to_id("[CLS]") != _CLS:
+        raise _bad_tokenizer(path, "its vocabulary is not BERT's")
     return tokenizer
-
-
-def _mark(tokenizer: Any, name: str, path: Path) -> int:
-    number: int | None = tokenizer.token_to_id(name)
-    if number is None:
-        raise _bad_tokenizer(path, f"it has no token {name!r}")
-    return number
 
 
 def _bad_tokenizer(path: Path, reason: str) -> ConfigError:
     return ConfigError(f"tokenizer {str(path)!r} cannot be used ({reason}): delete it and run `factdesk models pull`")
 
 
-def _encode(parts: _Parts, pairs: Sequence[tuple[str, str]]) -> list[_Pair]:
+def _encode(parts: _Parts, encoder: Encoder, pairs: Sequence[tuple[str, str]]) -> list[_Pair]:
     """Texts and claims as the model was trained on them; each is turned into word pieces once."""
     texts = list(dict.fromkeys(part for pair in pairs for part in pair))
     encodings = parts.tokenizer.encode_batch(texts, add_special_tokens=False)
     pieces: dict[str, list[int]] = {
-        text: encoding.ids[:_MAX_TOKENS] for text, encoding in zip(texts, encodings, strict=True)
+        text: [number + encoder.shift for number in encoding.ids[: encoder.most]]
+        for text, encoding in zip(texts, encodings, strict=True)
     }
-    return [_pair(parts, pieces[text], pieces[claim][:_MAX_CLAIM_TOKENS]) for text, claim in pairs]
+    return [_pair(encoder, pieces[text], pieces[claim][: encoder.claim]) for text, claim in pairs]
 
 
-def _pair(parts: _Parts, text: list[int], claim: list[int]) -> _Pair:
-    first = [parts.opening, *text[: _MAX_TOKENS - len(claim) - 3], parts.separator]
-    return _Pair([*first, *claim, parts.separator], len(first))
+def _pair(encoder: Encoder, text: list[int], claim: list[int]) -> _Pair:
+    room = encoder.most - len(claim) - len(encoder.between) - 2
+    first = [encoder.opening, *text[:room], *encoder.between]
+    return _Pair([*first, *claim, encoder.between[-1]], len(first))
 
 
-def _score_batch(session: Any, pairs: Sequence[_Pair]) -> Probabilities:
-    ids = np.zeros((len(pairs), max(len(pair.ids) for pair in pairs)), dtype=np.int64)
+def _score_batch(session: Any, encoder: Encoder, pairs: Sequence[_Pair]) -> Probabilities:
+    ids = np.full((len(pairs), max(len(pair.ids) for pair in pairs)), encoder.padding, dtype=np.int64)
     mask, segments = np.zeros_like(ids), np.zeros_like(ids)
     for row, pair in enumerate(pairs):
         ids[row, : len(pair.ids)] = pair.ids
         mask[row, : len(pair.ids)] = 1
         segments[row, pair.first : len(pair.ids)] = 1
-    feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": segments}
+    feed = {"input_ids": ids, "attention_mask": mask} | ({"token_type_ids": segments} if encoder.has_segments else {})
     try:
         (logits,) = session.run(["logits"], feed)
     except Exception as error:  # ONNX Runtime's errors have no base class but this
         raise ModelError(f"the stance model failed on {len(pairs)} pairs ({error}): check free memory") from error
-    return _softmax(logits[:, _MODEL_ORDER])
+    return _softmax(logits[:, encoder.order])
 
 
 def _softmax(logits: NDArray[np.float32]) -> Probabilities:

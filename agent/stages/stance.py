@@ -134,9 +134,9 @@ class CrossEncoderJudge:
         scores = self._calibration.apply(raw_scores(self._scorer, pairs), shared_words(pairs))
         best = deciding(windows, scores)
         evidence = (
-            _evidence(claim, hit, windows[row].span, scores[row], least=self._calibration.least)
+            evidence_of(claim, hit, windows[row].span, scores[row], least=self._calibration.least)
             if (row := best.get(number)) is not None
-            else _evidence(claim, hit, None, np.array([0.0, 0.0, 1.0]), least=0)
+            else nothing_read(claim, hit)
             for number, hit in enumerate(hits)
         )
         return Judgement(tuple(evidence), 0)
@@ -153,7 +153,7 @@ def cut_windows(
 ) -> tuple[Window, ...]:
     """Every sentence of every passage, and runs of up to `sentences` neighbours that are not too long to be read."""
     return tuple(
-        Window(number, span, _shown(hit.passage, span, documents[hit.passage.document_id].title if title else ""))
+        Window(number, span, shown(hit.passage, span, documents[hit.passage.document_id].title if title else ""))
         for number, hit in enumerate(hits)
         for span in _runs(sentence_spans(hit.passage.text), sentences)
     )
@@ -168,7 +168,8 @@ def _runs(spans: Sequence[Span], most: int) -> list[Span]:
     return [run for number, run in enumerate(runs) if number < len(spans) or run.end - run.start <= _LONGEST_WINDOW]
 
 
-def _shown(passage: Passage, span: Span, title: str) -> str:
+def shown(passage: Passage, span: Span, title: str) -> str:
+    """What a scorer reads of a span of a passage: the title of its document, then the words on one line."""
     text = " ".join(span.of(passage.text).split())
     return f"{' '.join(title.split()).rstrip('.')}. {text}" if title.strip() else text
 
@@ -204,7 +205,13 @@ def deciding(windows: Sequence[Window], scores: NDArray[np.float64]) -> dict[int
     return best
 
 
-def _evidence(claim: Claim, hit: Hit, span: Span | None, scores: NDArray[np.float64], *, least: float) -> Evidence:
+def nothing_read(claim: Claim, hit: Hit) -> Evidence:
+    """Evidence of a passage without a sentence: neutral."""
+    return evidence_of(claim, hit, None, np.array([0.0, 0.0, 1.0]), least=0)
+
+
+def evidence_of(claim: Claim, hit: Hit, span: Span | None, scores: NDArray[np.float64], *, least: float) -> Evidence:
+    """Evidence of a passage: the likelier side where it reaches `least`, with the words at `span` as its quote."""
     side = int(scores[:_NEUTRAL].argmax())
     stance = _STANCES[side] if scores[side] >= least and scores[side] > 0 else Stance.NEUTRAL
     values = StanceScores(supports=scores[_SUPPORTS], refutes=scores[_REFUTES], neutral=scores[_NEUTRAL])

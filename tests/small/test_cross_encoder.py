@@ -13,7 +13,7 @@ import platformdirs
 import pytest
 
 from agent.errors import ConfigError
-from agent.small.cross_encoder import SHIPPED_SHA256, CrossEncoder, shipped_cross_encoder
+from agent.small.cross_encoder import MINILM, MPNET, CrossEncoder, shipped_cross_encoder
 
 CLAIM = "The bridge opened in 1931."
 PAIRS = [
@@ -35,10 +35,16 @@ def tokenizer():
     return path
 
 
+@pytest.fixture(scope="module", params=[MINILM, MPNET], ids=["minilm", "mpnet"])
+def encoder(request):
+    """Each of the two that ship."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def scorer(tokenizer):
+def scorer(encoder, tokenizer):
     """The shipped model."""
-    return shipped_cross_encoder(tokenizer)
+    return shipped_cross_encoder(encoder, tokenizer)
 
 
 def test_missing_files_are_named_with_the_cure(tmp_path):
@@ -46,9 +52,9 @@ def test_missing_files_are_named_with_the_cure(tmp_path):
     there = tmp_path / "there"
     there.write_text("{}")
     with pytest.raises(ConfigError, match=r"gone\.onnx.*install"):
-        CrossEncoder(tmp_path / "gone.onnx", there, sha256="0" * 64)
+        CrossEncoder(MINILM, tmp_path / "gone.onnx", there)
     with pytest.raises(ConfigError, match=r"gone\.json.*models pull"):
-        CrossEncoder(there, tmp_path / "gone.json", sha256="0" * 64)
+        CrossEncoder(MINILM, there, tmp_path / "gone.json")
 
 
 def test_other_bytes_than_promised_are_refused(tmp_path):
@@ -56,26 +62,29 @@ def test_other_bytes_than_promised_are_refused(tmp_path):
     file = tmp_path / "file"
     file.write_bytes(b"abc")
     with pytest.raises(ConfigError, match=r"damaged.*ba7816bf.*install"):
-        CrossEncoder(file, file, sha256="0" * 64).score([("a", "b")])
+        CrossEncoder(MINILM, file, file).score([("a", "b")])
     with pytest.raises(ConfigError, match="cannot be read"):
-        CrossEncoder(file, file, sha256=hashlib.sha256(b"abc").hexdigest()).score([("a", "b")])
+        CrossEncoder(MINILM._replace(sha256=hashlib.sha256(b"abc").hexdigest()), file, file).score([("a", "b")])
 
 
-@pytest.mark.parametrize("content", ["{}", "not JSON"])
+@pytest.mark.parametrize(
+    "content", ["{}", "not JSON", '{"model": {"type": "WordLevel", "vocab": {}, "unk_token": "a"}}']
+)
 def test_a_broken_tokenizer_is_named(tmp_path, content):
     """It is opened at the first score."""
     broken = tmp_path / "tokenizer.json"
     broken.write_text(content)
     with pytest.raises(ConfigError, match=r"tokenizer\.json.*models pull"):
-        shipped_cross_encoder(broken).score(PAIRS[:1])
+        shipped_cross_encoder(MINILM, broken).score(PAIRS[:1])
 
 
-def test_the_id_names_the_weights_we_ship(tmp_path):
+def test_the_id_names_the_weights_we_ship(encoder, tmp_path):
     """The id holds the first 12 digits of their hash, without reading them."""
     (tmp_path / "t").write_text("{}")
-    assert shipped_cross_encoder(tmp_path / "t").id == f"stance-minilm-int8:{SHIPPED_SHA256[:12]}"
-    weights = files("agent.small").joinpath("weights", "stance-minilm-int8.onnx").read_bytes()
-    assert hashlib.sha256(weights).hexdigest() == SHIPPED_SHA256
+    assert shipped_cross_encoder(encoder, tmp_path / "t").id == f"{encoder.name}:{encoder.sha256[:12]}"
+    weights = files("agent.small").joinpath("weights", f"{encoder.name}.onnx").read_bytes()
+    assert hashlib.sha256(weights).hexdigest() == encoder.sha256
+    assert len(weights) <= 120_000_000
 
 
 @pytest.mark.embedder
@@ -98,8 +107,8 @@ def test_a_score_does_not_depend_on_its_neighbours(scorer):
 
 
 @pytest.mark.embedder
-def test_pairs_are_encoded_as_in_training(scorer, tokenizer):
-    """Ids and token types are those of the tokenizer's own pairs, the text cut first."""
+def test_pairs_are_encoded_as_in_training(tokenizer):
+    """Ids and segments of the small one are those of the tokenizer's own pairs, the text cut first."""
     from tokenizers import Tokenizer
 
     from agent.small.cross_encoder import _encode
@@ -107,10 +116,24 @@ def test_pairs_are_encoded_as_in_training(scorer, tokenizer):
     reference = Tokenizer.from_file(str(tokenizer))
     reference.no_padding()
     reference.enable_truncation(128, strategy="only_first")
-    for (text, claim), pair in zip(PAIRS, _encode(scorer._load(), PAIRS), strict=True):
+    loaded = shipped_cross_encoder(MINILM, tokenizer)._load()
+    for (text, claim), pair in zip(PAIRS, _encode(loaded, MINILM, PAIRS), strict=True):
         wanted = reference.encode(text, claim)
         assert pair.ids == wanted.ids
         assert pair.first == wanted.type_ids.count(0)
+
+
+@pytest.mark.embedder
+def test_the_stronger_one_reads_the_same_words_under_its_own_marks(tokenizer):
+    """MPNet's vocabulary is BERT's behind four marks: <s> text </s></s> claim </s>, the text cut first."""
+    from agent.small.cross_encoder import _encode
+
+    loaded = shipped_cross_encoder(MPNET, tokenizer)._load()
+    small = _encode(loaded, MINILM._replace(most=1000), PAIRS)
+    for pair, plain in zip(_encode(loaded, MPNET, PAIRS), small, strict=True):
+        claim = [number + 4 for number in plain.ids[plain.first : -1]]
+        text = [number + 4 for number in plain.ids[1 : plain.first - 1]][: 160 - 4 - len(claim)]
+        assert pair.ids == [0, *text, 2, 2, *claim, 2]
 
 
 @pytest.mark.embedder

@@ -223,8 +223,8 @@ def test_a_calibration_of_another_scorer_is_refused():
 
 def test_the_shipped_calibration_belongs_to_the_shipped_weights():
     """Its scorer id holds the hash of the weights, and it says what it was fitted on."""
-    from agent.small.cross_encoder import SHIPPED_SHA256
+    from agent.small.cross_encoder import MINILM
 
     found = load_calibration()
-    assert found.scorer.endswith(SHIPPED_SHA256[:12])
+    assert found.scorer == MINILM.id
     assert found.fitted.half == "tuning"

@@ -1,0 +1,160 @@
+"""Two cross-encoders as judge: the small one finds the sentence that speaks most, the stronger one reads.
+
+The stronger one reads the whole passage and the sentence alone: the passage says what "it" and "that year" mean, the
+sentence is what will be quoted. The three opinions are pooled log-linearly (Genest & Zidek 1986, "Combining probability
+distributions: a critique and an annotated bibliography"); the weights are fitted on gold and kept as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from agent.domain import Claim, Data, Document, Fit, Hit, Span, short_hash
+from agent.errors import ModelError
+from agent.stages.judge import Judgement
+from agent.stages.stance import (
+    Calibration,
+    PairScorer,
+    Window,
+    cut_windows,
+    deciding,
+    evidence_of,
+    nothing_read,
+    raw_scores,
+    shared_words,
+    shown,
+)
+
+_TINY = 1e-6
+
+
+class Opinions(NamedTuple):
+    """What is known of each passage; arrays of shape (passages, 3): supports, refutes, neutral."""
+
+    passage: NDArray[np.float64]
+    """The reader on the whole passage."""
+    sentence: NDArray[np.float64]
+    """The reader on the sentence that will be quoted."""
+    scout: NDArray[np.float64]
+    """The scout on the same sentence, calibrated."""
+
+
+class Pool(Data):
+    """Weights of the opinions: fitted on gold by `evals.training.fit_reading`, kept as JSON."""
+
+    version: Literal[1] = 1
+    scout: str
+    """Id of the scout it was fitted for."""
+    reader: str
+    passage: float = 0.5
+    """Weight of the log-probabilities of the reader on the passage."""
+    sentence: float = 0.5
+    scouted: float = 0
+    """Weight of those of the scout."""
+    refutes_bias: float = 0
+    """Added to the log-probability of refutes."""
+    neutral_bias: float = 0
+    least: float = Field(default=0.3, ge=0, le=1)
+    """The likelier side is taken from this probability on, even where neutral is likelier still."""
+    fitted: Fit | None = None
+
+    def apply(self, opinions: Opinions) -> NDArray[np.float64]:
+        """Pooled probabilities, row by row."""
+        weights = (self.passage, self.sentence, self.scouted)
+        logits = np.zeros_like(opinions.passage)
+        for weight, opinion in zip(weights, opinions, strict=True):
+            logits += weight * np.log(np.maximum(opinion, _TINY))
+        logits += np.array([0.0, self.refutes_bias, self.neutral_bias])
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        found: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
+        return found
+
+
+class Reading(NamedTuple):
+    """Passages as they were read: the deciding window of each that has a sentence, and the opinions on it."""
+
+    windows: tuple[Window, ...]
+    opinions: Opinions
+
+
+class ReadingJudge:
+    """Scout and reader as judge: no language model, and a quote cut by code, so that it cannot miss."""
+
+    def __init__(self, scout: PairScorer, calibration: Calibration, reader: PairScorer, pool: Pool) -> None:
+        """Take two scorers and the parameters that were fitted for them.
+
+        Raises:
+            ModelError: the parameters were fitted for other scorers.
+        """
+        wanted = (calibration.scorer, pool.scout, pool.reader)
+        if wanted != (given := (scout.id, scout.id, reader.id)):
+            raise ModelError(f"parameters are for {wanted!r} and not for {given!r}: run evals.training.fit_reading")
+        self._scout = scout
+        self._calibration = calibration
+        self._reader = reader
+        self._pool = pool
+
+    @property
+    def id(self) -> str:
+        """Ids of both scorers and a hash of their parameters."""
+        parameters = self._calibration.model_dump_json() + self._pool.model_dump_json()
+        return f"{self._scout.id}+{self._reader.id}+{short_hash(parameters)[:8]}"
+
+    async def judge(self, claim: Claim, hits: Sequence[Hit], documents: dict[str, Document]) -> Judgement:
+        """What each passage says; none of its quotes can be missing, so none is dropped.
+
+        Raises:
+            ModelError: a scorer gave something else than one row of probabilities a pair.
+        """
+        if not hits:
+            return Judgement((), 0)
+        return await asyncio.to_thread(self._judge, claim, hits, documents)
+
+    def _judge(self, claim: Claim, hits: Sequence[Hit], documents: dict[str, Document]) -> Judgement:
+        found = read([claim.text] * len(hits), hits, documents, (self._scout, self._calibration, self._reader))
+        scores = self._pool.apply(found.opinions)
+        rows = {window.hit: row for row, window in enumerate(found.windows)}
+        evidence = (
+            evidence_of(claim, hit, found.windows[row].span, scores[row], least=self._pool.least)
+            if (row := rows.get(number)) is not None
+            else nothing_read(claim, hit)
+            for number, hit in enumerate(hits)
+        )
+        return Judgement(tuple(evidence), 0)
+
+
+def read(
+    claims: Sequence[str],
+    hits: Sequence[Hit],
+    documents: dict[str, Document],
+    readers: tuple[PairScorer, Calibration, PairScorer],
+) -> Reading:
+    """Scout every sentence, then read each passage and the sentence in it that decides; `claims`: one for each hit."""
+    scout, calibration, reader = readers
+    windows = cut_windows(hits, documents, sentences=calibration.sentences, title=calibration.title)
+    pairs = [(window.text, claims[window.hit]) for window in windows]
+    scores = calibration.apply(raw_scores(scout, pairs), shared_words(pairs))
+    rows = sorted(deciding(windows, scores).values())
+    chosen = tuple(windows[row] for row in rows)
+    wholes = [(_whole(hits[window.hit], documents), claims[window.hit]) for window in chosen]
+    alone = [pairs[row] for row in rows]
+    found = raw_scores(reader, [*wholes, *alone]).astype(np.float64)
+    return Reading(chosen, Opinions(found[: len(wholes)], found[len(wholes) :], scores[rows]))
+
+
+def _whole(hit: Hit, documents: dict[str, Document]) -> str:
+    span = Span(start=0, end=len(hit.passage.text))
+    return shown(hit.passage, span, documents[hit.passage.document_id].title)
+
+
+def load_pool() -> Pool:
+    """The parameters that belong to the weights we ship."""
+    path = files("agent.small").joinpath("weights", "reading.json")
+    return Pool.model_validate_json(path.read_text(encoding="utf-8"))

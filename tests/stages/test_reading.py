@@ -1,0 +1,129 @@
+"""Scout and reader as judge, with scorers that follow rules."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from agent.domain import Stance
+from agent.errors import ModelError
+from agent.stages.reading import Opinions, Pool, ReadingJudge, load_pool
+from agent.stages.stance import Calibration, load_calibration
+from tests.build import claim, document, hit
+
+FIRST = document("Norvik grew fast. The bridge opened in 1931, the Post said. It rained.", "a", title="Post")
+SECOND = document("Nobody knew why. The bridge was not opened before 1934.", "b", title="Gazette")
+DOCUMENTS = {"a": FIRST, "b": SECOND}
+HITS = (hit(FIRST), hit(SECOND, rank=2))
+
+
+class RuleScorer:
+    """Sure by what a text holds; keeps what it was asked."""
+
+    def __init__(self, name, supports, refutes, sure=0.9):
+        self.id = name
+        self._columns = (supports, refutes)
+        self._sure = sure
+        self.pairs = []
+
+    def score(self, pairs):
+        self.pairs += pairs
+        return np.array([self._row(text) for text, _ in pairs], dtype=np.float32).reshape(len(pairs), 3)
+
+    def _row(self, text):
+        column = next((n for n, word in enumerate(self._columns) if word in text), 2)
+        return [self._sure if place == column else (1 - self._sure) / 2 for place in range(3)]
+
+
+def judge(scout, reader, hits=HITS, **pool):
+    calibration = Calibration(scorer=scout.id, sentences=1, title=True)
+    maker = ReadingJudge(scout, calibration, reader, Pool(scout=scout.id, reader=reader.id, **pool))
+    return asyncio.run(maker.judge(claim(), hits, DOCUMENTS))
+
+
+def scout():
+    return RuleScorer("scout", "1931", "1934")
+
+
+def test_the_scout_finds_the_quote_and_the_reader_says_what_it_means():
+    """The reader finds the other sides: its word counts, at the places the scout found."""
+    reader = RuleScorer("reader", "1934", "1931")
+    found = judge(scout(), reader).evidence
+    assert [piece.stance for piece in found] == [Stance.REFUTES, Stance.SUPPORTS]
+    for piece in found:
+        assert piece.citation.span.of(DOCUMENTS[piece.document_id].text) == piece.citation.quote
+    assert found[0].citation.quote == "The bridge opened in 1931, the Post said."
+
+
+def test_the_reader_reads_passage_and_sentence_with_their_title():
+    """Two pairs a passage, however many sentences it has."""
+    reader = RuleScorer("reader", "1931", "1934")
+    judge(scout(), reader)
+    assert sorted(text for text, _ in reader.pairs) == [
+        "Gazette. Nobody knew why. The bridge was not opened before 1934.",
+        "Gazette. The bridge was not opened before 1934.",
+        "Post. Norvik grew fast. The bridge opened in 1931, the Post said. It rained.",
+        "Post. The bridge opened in 1931, the Post said.",
+    ]
+
+
+def test_what_passage_and_sentence_say_is_pooled_by_their_weights():
+    """The passage as a whole supports by its first sentence; the sentence that speaks most refutes."""
+    both = document("It opened in 1931. The bridge was not opened before 1934.", "b", title="Gazette")
+    asked = RuleScorer("scout", "never", "1934")
+    reader = RuleScorer("reader", "1931", "1934")
+    for passage, sentence, stance in ((1, 0.2, Stance.SUPPORTS), (0.2, 1, Stance.REFUTES)):
+        maker = ReadingJudge(
+            asked, Calibration(scorer="scout", sentences=1), reader,
+            Pool(scout="scout", reader="reader", passage=passage, sentence=sentence),
+        )  # fmt: skip
+        found = asyncio.run(maker.judge(claim(), (hit(both),), {"b": both}))
+        assert found.evidence[0].stance is stance
+
+
+def test_a_weak_voice_is_no_side():
+    """Below `least` a passage is neutral and has no citation."""
+    reader = RuleScorer("reader", "never", "nor this", sure=0.8)
+    found = judge(scout(), reader, least=0.3)
+    assert {piece.stance for piece in found.evidence} == {Stance.NEUTRAL}
+    assert all(piece.citation is None for piece in found.evidence)
+
+
+def test_no_passages_and_passages_without_words_are_nothing_to_read():
+    empty = document(" \n ", "e", title="t")
+    assert judge(scout(), scout_like_reader(), hits=()).evidence == ()
+    maker = ReadingJudge(
+        scout(), Calibration(scorer="scout"), scout_like_reader(), Pool(scout="scout", reader="reader")
+    )
+    (piece,) = asyncio.run(maker.judge(claim(), (hit(empty),), {"e": empty})).evidence
+    assert (piece.stance, piece.citation) == (Stance.NEUTRAL, None)
+
+
+def scout_like_reader():
+    return RuleScorer("reader", "1931", "1934")
+
+
+def test_pooled_opinions_are_probabilities_and_equal_opinions_stay():
+    """With weights that sum to one and no bias, three equal opinions are their own pool."""
+    one = np.array([[0.7, 0.2, 0.1], [0.0, 1.0, 0.0]])
+    found = Pool(scout="s", reader="r", passage=0.5, sentence=0.3, scouted=0.2).apply(Opinions(one, one, one))
+    assert np.allclose(found.sum(axis=1), 1)
+    assert np.allclose(found[0], one[0], atol=1e-6)
+    assert found[1].argmax() == 1
+
+
+def test_parameters_of_other_scorers_are_refused():
+    with pytest.raises(ModelError, match="fit_reading"):
+        ReadingJudge(scout(), Calibration(scorer="scout"), scout_like_reader(), Pool(scout="scout", reader="another"))
+
+
+def test_the_shipped_parameters_belong_to_the_shipped_weights():
+    """Fitted on tuning halves, for the scout and the reader that ship."""
+    from agent.small.cross_encoder import MINILM, MPNET
+
+    pool = load_pool()
+    assert (pool.scout, pool.reader) == (MINILM.id, MPNET.id)
+    assert pool.fitted.half == "tuning"
+    assert load_calibration().scorer == MINILM.id

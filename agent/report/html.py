@@ -150,7 +150,7 @@ class SourceView:
 def to_html(result: Result) -> str:
     """The whole report as one self-contained page; the same result gives the same bytes."""
     cards = tuple(
-        _card(number, claim, verification, result=result)
+        card_of(number, claim, verification, result=result)
         for number, (claim, verification) in enumerate(pair_claims(result), 1)
     )
     summary, style = summarise(result), _read("report.css")
@@ -195,7 +195,8 @@ def _environment() -> Environment:
     return environment
 
 
-def _card(number: int, claim: Claim, verification: Verification | None, *, result: Result) -> Card:
+def card_of(number: int, claim: Claim, verification: Verification | None, *, result: Result) -> Card:
+    """All that is shown of one claim."""
     verdict = verification.verdict if verification else None
     checks = verification.checks if verification else ()
     return Card(

@@ -1,0 +1,94 @@
+"""All conversations of a server: opened when asked for, kept, listed, deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from importlib.resources import files
+from pathlib import Path
+
+from agent.chat.room import House, Room, reopened
+from agent.chat.state import Controls, State
+from agent.domain import Document
+from agent.errors import InputError
+from agent.ingest.read import read_document
+from agent.ingest.sources import find_sources
+
+_MOST = 200
+"""Conversations held open; the list on disk has no limit."""
+
+
+class Rooms:
+    """The conversations that are open."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self._rooms: dict[str, Room] = {}
+
+    def new(self) -> Room:
+        """A conversation without an article. Its name is random, for the same article can be talked about twice."""
+        if len(self._rooms) >= _MOST:
+            raise InputError(f"{_MOST} conversations are open: close the desk and start it again")
+        room = Room(secrets.token_hex(8), self.house, State())
+        self._rooms[room.name] = room
+        return room
+
+    def get(self, name: str) -> Room:
+        """The conversation with this name, opened again if need be.
+
+        Raises:
+            InputError: there is none.
+        """
+        if name not in self._rooms:
+            self._rooms[name] = Room(name, self.house, reopened(self.house.shelves.load(name)))
+        return self._rooms[name]
+
+    async def start(self, article: Document, controls: Controls) -> Room:
+        """A conversation about an article, its check begun."""
+        room = self.new()
+        room.set(controls)
+        self._begin(room, article)
+        return room
+
+    async def start_seed(self) -> Room:
+        """The seed article with its sources; they are taken in first where the desk's store has them not."""
+        article, documents = await asyncio.to_thread(read_seed)
+        room, base = self.new(), self.house.base
+        held = base.documents([document.id for document in documents]) if base is not None else {}
+        for document in documents:
+            if document.id not in held:
+                await asyncio.to_thread(room.put_source, document)
+        self._begin(room, article)
+        return room
+
+    async def delete(self, name: str) -> None:
+        """Delete a conversation for good.
+
+        Raises:
+            InputError: there is none.
+        """
+        room = self._rooms.pop(name, None)
+        if room is not None:
+            await room.close()
+            room.save()
+        self.house.shelves.delete(name)
+
+    async def close(self) -> None:
+        """Keep and close all."""
+        for room in self._rooms.values():
+            await room.close()
+        self.house.shelves.close()
+
+    def _begin(self, room: Room, article: Document) -> None:
+        try:
+            room.begin(article)
+        except InputError:
+            del self._rooms[room.name]
+            raise
+
+
+def read_seed() -> tuple[Document, tuple[Document, ...]]:
+    """The article that comes with the package, and its sources."""
+    folder = Path(str(files("seeds"))) / "deir-ez-zor"
+    documents, _ = find_sources([folder / "sources.jsonl"])
+    return read_document(folder / "article.txt"), documents

@@ -1,0 +1,101 @@
+"""Puts a house together from settings and serves it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from agent.chat.app import make_app
+from agent.chat.keep import Shelves
+from agent.chat.room import BaseStore, House, KeepCase
+from agent.chat.rooms import Rooms
+from agent.chat.security import Guard, require_token
+from agent.desk import embedder_of, language_model_of
+from agent.errors import ConfigError, StoreError
+from agent.events import ignore
+from agent.llm.base import StreamingModel
+from agent.settings import Settings
+from agent.small.base import Embedder
+from agent.store.hybrid import Store
+
+_CHECKS_AT_ONCE = 2
+
+
+@contextmanager
+def open_rooms(
+    settings: Settings,
+    keep_case: KeepCase,
+    *,
+    embedder: Embedder | None = None,
+    model: StreamingModel | None = None,
+) -> Iterator[Rooms]:
+    """The rooms of a desk; embedder and model stand in for those of the settings."""
+    chosen = embedder or embedder_of(settings)
+    with _base(settings, chosen) as base:
+        house = House(
+            settings=settings,
+            embedder=chosen,
+            base=base,
+            model=model or language_model_of(settings, ignore),
+            shelves=Shelves(settings.run_dir / "chat"),
+            keep_case=keep_case,
+            slots=asyncio.Semaphore(_CHECKS_AT_ONCE),
+        )
+        yield Rooms(house)
+
+
+@contextmanager
+def _base(settings: Settings, embedder: Embedder) -> Iterator[BaseStore | None]:
+    """The desk's store, if there is one with something in it."""
+    if not (settings.store_dir / "record.sqlite").exists():
+        yield None
+        return
+    try:
+        store = Store.open(settings.store_dir, embedder, chroma_url=settings.chroma_url)
+    except StoreError as error:
+        if "is empty" not in str(error):
+            raise
+        yield None
+        return
+    with store:
+        yield store
+
+
+def listen(host: str, port: int, token: str | None) -> socket.socket:
+    """A socket to serve on; port 0 takes any free one.
+
+    Raises:
+        ConfigError: the port is taken, the address is not of this machine, or others could reach it without a token.
+    """
+    require_token(host, token)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+    except (OSError, OverflowError) as error:
+        found.close()
+        raise ConfigError(f"cannot serve on {host}:{port} ({error}): choose another with --port") from error
+    return found
+
+
+async def serve(
+    rooms: Rooms, sock: socket.socket, *, host: str, token: str | None, ready: Callable[[str], None]
+) -> None:
+    """Serve until stopped; `ready` is told the address."""
+    port = sock.getsockname()[1]
+    guarded = Guard(make_app(rooms), port=port, host=host, token=token)
+    config = uvicorn.Config(
+        guarded, log_config=None, access_log=False, timeout_graceful_shutdown=1, server_header=False, ws="none"
+    )
+    server = uvicorn.Server(config)
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 (compared, not bound)
+    ready(f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/" + (f"?token={token}" if token else ""))
+    try:
+        await server.serve(sockets=[sock])
+    finally:
+        await rooms.house.model.aclose()

@@ -92,7 +92,7 @@ _WORDS = (
     ("for", r"\b(speaks|evidence|quotes?|sources?|support) for\b|\bsupport(s|ing)\b|\bin favou?r\b|\bbacks?\b"),
     ("searched", r"\bsearch(ed)?\b|\bquer(y|ies)\b|\blook(ed)? for\b"),
     ("sources", r"\b(which|what|list|all)( the| your)? sources\b|\bsources (were )?(used|read)\b"),
-    ("summary", r"\bsummar|\boverview\b|\bhow many\b|\bresults?\b|\bwhich claims? (is|are) (wrong|false|refuted)"),
+    ("summary", r"\bsummar|\boverview\b|\bhow many (claims|sentences)\b|\bresults?\b|\bwhich claims? (is|are) (wrong|false|refuted)"),
     ("help", r"^\s*(help|hi|hello|what can (you|i) (do|ask|say))\b"),
     ("why", r"\bwhy\b|\bhow come\b|\breason|\bjustif|\bverdict\b|\btell me about claim\b"),
 )  # fmt: skip
@@ -227,8 +227,6 @@ _Rule = Callable[[str, State], Action | None]
 _DOINGS: tuple[_Rule, ...] = (_correct, _add, _again, _new, _press, _out, _until)
 
 _FORMS = ("%Y-%m-%d", "%d %B %Y", "%B %d %Y", "%d %b %Y", "%b %d %Y")
-
-
 
 
 def read_day(text: str) -> date | None:

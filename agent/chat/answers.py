@@ -171,7 +171,11 @@ def _plain(claim: Claim, found: Verification, state: State) -> Iterator[Statemen
         Label.CONFLICTING: "Some sources agree with this claim and others contradict it.",
         Label.NOT_ENOUGH_EVIDENCE: "We looked, and what we found does not settle it either way.",
     }[verdict.label]
-    chance = "" if verdict.confidence is None else f" In ten such cases we would expect to be right about {verdict.confidence * 10:.0f} times."
+    chance = (
+        ""
+        if verdict.confidence is None
+        else f" In ten such cases we would expect to be right about {verdict.confidence * 10:.0f} times."
+    )
     yield Statement(text=f"{told}{chance}", refs=(ClaimRef(claim_id=claim.id),))
     for cited in verdict.rationale[:2]:
         yield _quoted(cited, state)

@@ -102,7 +102,9 @@ def _claim(state: State, claim: Claim) -> dict[str, Any]:
         "text": clean_text(claim.text),
         "sentence": claim.sentence_index,
         "is_running": claim.id in state.running or (found is None and state.phase.value == "checking"),
-        "correction": None if correction is None else {"label": correction.label.shown, "why": clean_text(correction.why)},
+        "correction": None
+        if correction is None
+        else {"label": correction.label.shown, "why": clean_text(correction.why)},
     } | _outcome(found)
 
 

@@ -38,7 +38,9 @@ class Shelves:
             self._db.execute("PRAGMA secure_delete = ON")
             self._db.execute(_TABLE)
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"conversations in {str(root)!r} cannot be opened ({error}): choose another --run-dir") from error
+            raise StoreError(
+                f"conversations in {str(root)!r} cannot be opened ({error}): choose another --run-dir"
+            ) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -58,7 +60,13 @@ class Shelves:
             self._db.execute(
                 """INSERT INTO conversations VALUES (:id, :now, :now, :title, :words, :state) ON CONFLICT (id)
                 DO UPDATE SET updated = :now, title = :title, words = :words, state = :state""",
-                {"id": name, "now": now, "title": _plain(title), "words": _plain(words).casefold(), "state": _dump(state)},
+                {
+                    "id": name,
+                    "now": now,
+                    "title": _plain(title),
+                    "words": _plain(words).casefold(),
+                    "state": _dump(state),
+                },
             )
 
     def load(self, name: str) -> State:

@@ -21,7 +21,8 @@ _LONGEST = 300
 _SHARED = 0.5
 _SHOWN_CLAIMS = 30
 _VERDICT_WORDS = re.compile(
-    r"\b(true|false|refut\w*|supported|verdict|debunk\w*|proven?|confirmed as|incorrect|correct|claim \d+)\b", re.IGNORECASE
+    r"\b(true|false|refut\w*|supported|verdict|debunk\w*|proven?|confirmed as|incorrect|correct|claim \d+)\b",
+    re.IGNORECASE,
 )
 """What a model must not pronounce on, unless its quote says it."""
 
@@ -41,9 +42,7 @@ class _Chosen(BaseModel):
     claim: int = Field(ge=0)
 
 
-async def write(
-    model: StreamingModel, question: str, quoted: Sequence[Statement]
-) -> AsyncIterator[Statement]:
+async def write(model: StreamingModel, question: str, quoted: Sequence[Statement]) -> AsyncIterator[Statement]:
     """A model's statements on quotes, each as soon as it is whole and has been checked against its quote."""
     shown = "\n".join(f"[{number}] {as_data(one.text)}" for number, one in enumerate(quoted, 1))
     request = ChatRequest(
@@ -137,7 +136,10 @@ def _messages(name: str, **values: str) -> tuple[Message, ...]:
 def _schema_of_statements(quotes: int) -> dict[str, object]:
     one = {
         "type": "object",
-        "properties": {"quote": {"enum": list(range(1, quotes + 1))}, "says": {"type": "string", "maxLength": _LONGEST}},
+        "properties": {
+            "quote": {"enum": list(range(1, quotes + 1))},
+            "says": {"type": "string", "maxLength": _LONGEST},
+        },
         "required": ["quote", "says"],
         "additionalProperties": False,
     }

@@ -9,7 +9,9 @@ from agent.domain import Document
 from agent.text import content_words
 
 _NUMBERED = re.compile(r"(?:\b(?:claims?|no\.?|number)\s*|#)((?:\d+)(?:\s*(?:,|and|&|or)\s*\d+)*)", re.IGNORECASE)
-_ORDINALS = {name: n for n, name in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split(), 1)}  # noqa: E501, SIM905 (a list of words)
+_ORDINALS = {
+    name: n for n, name in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split(), 1)
+}  # noqa: E501, SIM905 (a list of words)
 _ORDINAL = re.compile(rf"\b({'|'.join(_ORDINALS)}|last) claim\b", re.IGNORECASE)
 _THIS = re.compile(r"\b(this|that|it|its)\b", re.IGNORECASE)
 _LEAST_SHARED = 2

@@ -73,6 +73,11 @@ class Rooms:
             room.save()
         self.house.shelves.delete(name)
 
+    def hush(self) -> None:
+        """End the event streams."""
+        for room in self._rooms.values():
+            room.stream.close()
+
     async def close(self) -> None:
         """Keep and close all."""
         for room in self._rooms.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -77,24 +77,42 @@ def listen(host: str, port: int, token: str | None) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((host, port))
+        found.listen(128)
     except (OSError, OverflowError) as error:
         found.close()
         raise ConfigError(f"cannot serve on {host}:{port} ({error}): choose another with --port") from error
     return found
 
 
-async def serve(
-    rooms: Rooms, sock: socket.socket, *, host: str, token: str | None, ready: Callable[[str], None]
-) -> None:
-    """Serve until stopped; `ready` is told the address."""
+class _Server(uvicorn.Server):
+    """Ends the event streams first: an open page must not hold the server up."""
+
+    def __init__(self, config: uvicorn.Config, rooms: Rooms) -> None:
+        super().__init__(config)
+        self._rooms = rooms
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let the pages go, then stop."""
+        self._rooms.hush()
+        await super().shutdown(sockets)
+
+
+def make_server(
+    rooms: Rooms, sock: socket.socket, *, host: str = "127.0.0.1", token: str | None = None
+) -> tuple[uvicorn.Server, str]:
+    """The server for a socket, and the address of its page."""
     port = sock.getsockname()[1]
     guarded = Guard(make_app(rooms), port=port, host=host, token=token)
     config = uvicorn.Config(
         guarded, log_config=None, access_log=False, timeout_graceful_shutdown=1, server_header=False, ws="none"
     )
-    server = uvicorn.Server(config)
     shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 (compared, not bound)
-    ready(f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/" + (f"?token={token}" if token else ""))
+    url = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/" + (f"?token={token}" if token else "")
+    return _Server(config, rooms), url
+
+
+async def serve(server: uvicorn.Server, sock: socket.socket, rooms: Rooms) -> None:
+    """Serve until stopped, then let the model go."""
     try:
         await server.serve(sockets=[sock])
     finally:

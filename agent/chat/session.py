@@ -115,7 +115,20 @@ class Chosen(Data):
 
 
 Message = (
-    Said | Begun | Checking | Found | Ended | Broke | Stopped | Set | Told | Corrected | Wrote | Written | Chosen | Event
+    Said
+    | Begun
+    | Checking
+    | Found
+    | Ended
+    | Broke
+    | Stopped
+    | Set
+    | Told
+    | Corrected
+    | Wrote
+    | Written
+    | Chosen
+    | Event
 )
 
 
@@ -268,9 +281,7 @@ def _over(state: State, message: Ended | Broke | Stopped) -> State:
 
 def _corrected(state: State, message: Corrected) -> State:
     fresh = state.model_copy(update={"corrections": state.corrections | {message.claim_id: message.correction}})
-    note = (
-        f"Kept as an evaluation case: you say {message.correction.label.shown}. The verdict of the run stands beside it."
-    )
+    note = f"Kept as an evaluation case: you say {message.correction.label.shown}. The verdict of the run stands beside it."
     return _say(fresh, Turn(who="desk", note=note, claim_id=message.claim_id))
 
 
@@ -347,7 +358,9 @@ def _do(state: State, action: act.Action) -> Step:
     match action:
         case act.CheckNew(text=text):
             claim = _own_claim(text)
-            return Step(_say(state, Turn(who="desk", note="Checking your statement.", claim_id=None)), Recheck(claims=(claim,)))
+            return Step(
+                _say(state, Turn(who="desk", note="Checking your statement.", claim_id=None)), Recheck(claims=(claim,))
+            )
         case act.CheckAgain(claim_ids=ids):
             return _check_again(state, ids)
         case act.LeaveOut(document_ids=ids):
@@ -409,9 +422,7 @@ def _ask(state: State, question: str) -> Step:
 
 def _unmoved(action: act.Pressed, state: State) -> Turn:
     claim = state.claim(action.claim_id)
-    note = (
-        "Verdicts are drawn from the stored run. New evidence or other settings can change one; words here cannot."
-    )
+    note = "Verdicts are drawn from the stored run. New evidence or other settings can change one; words here cannot."
     said = (stands(claim, state),) if claim else ()
     number = state.number_of(claim.id) if claim else 1
     offers = ("Add source: …", f"Correct claim {number} to … because …", f"What would change claim {number}?")
@@ -423,6 +434,8 @@ def _correct(state: State, action: act.Correct) -> Step:
     if claim is None or claim.id not in state.outcomes or state.outcomes[claim.id].verdict is None:
         return Step(_say(state, Turn(who="desk", note=WHICH_CLAIM)))
     if action.label is None or not action.why:
-        how = f"A correction wants a label and a reason: “Correct claim {state.number_of(claim.id)} to refuted because …”"
+        how = (
+            f"A correction wants a label and a reason: “Correct claim {state.number_of(claim.id)} to refuted because …”"
+        )
         return Step(_say(state, Turn(who="desk", note=how, claim_id=claim.id)))
     return Step(state, Keep(claim_id=claim.id, correction=Correction(label=action.label, why=action.why)))

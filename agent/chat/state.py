@@ -118,14 +118,14 @@ class State(Data):
     """Of the article, known before any is read."""
     entries: tuple[LedgerEntry, ...] = ()
     claims: tuple[Claim, ...] = ()
-    outcomes: dict[str, Verification] = {}
-    documents: dict[str, Document] = {}
+    outcomes: dict[str, Verification] = Field(default_factory=dict)
+    documents: dict[str, Document] = Field(default_factory=dict)
     """Every document a hit points into."""
     running: tuple[str, ...] = ()
     """Claims being checked, or waiting for it."""
-    before: dict[str, Verification] = {}
+    before: dict[str, Verification] = Field(default_factory=dict)
     """What stood before the check that runs now."""
-    corrections: dict[str, Correction] = {}
+    corrections: dict[str, Correction] = Field(default_factory=dict)
     controls: Controls = Controls()
     turns: tuple[Turn, ...] = ()
     subject: str | None = None

@@ -59,5 +59,6 @@ def _with_more(verification: Verification, verdict: Verdict) -> list[str]:
 
 
 def _label(sides: Sides) -> Label:
-    stances = {stance for stance, weight in ((Stance.SUPPORTS, sides.support), (Stance.REFUTES, sides.against)) if weight}
+    weights = {Stance.SUPPORTS: sides.support, Stance.REFUTES: sides.against}
+    stances = {stance for stance, weight in weights.items() if weight}
     return likeliest(load_decision().probabilities(sides), stances)

@@ -35,7 +35,7 @@ def chat(
     from agent.settings import load_settings
 
     settings = load_settings({"store_dir": store, "profile": profile, "run_dir": run_dir})
-    from agent.chat.serve import listen, open_rooms, serve
+    from agent.chat.serve import listen, make_server, open_rooms, serve
 
     keep = _keep_case(settings.run_dir / "corrections")
     if terminal:
@@ -45,7 +45,9 @@ def chat(
             asyncio.run(talk(rooms, article))
         return
     with listen(host, port, token) as sock, open_rooms(settings, keep) as rooms:
-        asyncio.run(serve(rooms, sock, host=host, token=token, ready=lambda url: _ready(url, show=not no_browser)))
+        server, url = make_server(rooms, sock, host=host, token=token)
+        _ready(url, show=not no_browser)
+        asyncio.run(serve(server, sock, rooms))
 
 
 def _ready(url: str, *, show: bool) -> None:

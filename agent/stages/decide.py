@@ -9,7 +9,8 @@ A label must rest on citations of its side, and support that a deterministic che
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cache
 from importlib.resources import files
 from typing import Literal, NamedTuple
@@ -95,7 +96,7 @@ def load_decision() -> DecisionModel:
     return DecisionModel.model_validate_json(path.read_text(encoding="utf-8"))
 
 
-def likeliest(chances: Mapping[Label, float], stances: Set[Stance]) -> Label:
+def likeliest(chances: Mapping[Label, float], stances: AbstractSet[Stance]) -> Label:
     """The likeliest label that evidence of these stances can carry."""
     return max((label for label in Label if _needed(label) <= stances), key=lambda label: chances[label])
 

@@ -92,7 +92,7 @@ _WORDS = (
     ("for", r"\b(speaks|evidence|quotes?|sources?|support) for\b|\bsupport(s|ing)\b|\bin favou?r\b|\bbacks?\b"),
     ("searched", r"\bsearch(ed)?\b|\bquer(y|ies)\b|\blook(ed)? for\b"),
     ("sources", r"\b(which|what|list|all)( the| your)? sources\b|\bsources (were )?(used|read)\b"),
-    ("summary", r"\bsummar|\boverview\b|\bhow many (claims|sentences)\b|\bresults?\b|\bwhich claims? (is|are) (wrong|false|refuted)"),
+    ("summary", r"\bsummar|\boverview\b|\bhow many (claims|sentences)\b|\bresults?\b|\bclaims? (is|are) (wrong|false)"),
     ("help", r"^\s*(help|hi|hello|what can (you|i) (do|ask|say))\b"),
     ("why", r"\bwhy\b|\bhow come\b|\breason|\bjustif|\bverdict\b|\btell me about claim\b"),
 )  # fmt: skip
@@ -119,8 +119,8 @@ _NEW = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _ADD = re.compile(
-    r"^\s*(?:here is|here's|add|take|use)\s+(?:this|another|a|one|my)?\s*(?:new |more )?(?:source|text|evidence|document)s?"
-    r"(?: as (?:a )?source)?\b\s*[:.\n]?\s*(?P<text>.*)$",
+    r"^\s*(?:here is|here's|add|take|use)\s+(?:this|another|a|one|my)?\s*(?:new |more )?"
+    r"(?:source|text|evidence|document)s?(?: as (?:a )?source)?\b\s*[:.\n]?\s*(?P<text>.*)$",
     re.IGNORECASE | re.DOTALL,
 )
 _OUT = re.compile(
@@ -137,10 +137,12 @@ _PRESSURE = re.compile(
     r"\byou(?:'re| are) (?:wrong|mistaken|biased|lying|stupid)|\bi (?:strongly )?disagree\b|\badmit\b|\btrust me\b"
     r"|\b(?:change|flip|set|mark|switch|turn|make|call|declare|rate|overrule)\b.{0,60}"
     r"\b(?:verdict|label|supported|refuted|true|false|correct)\b"
-    r"|\b(?:just|please) say\b|\beveryone knows\b|\bi(?:'m| am) (?:an? |the |your )?(?:expert|editor|boss|developer|owner)"
+    r"|\b(?:just|please) say\b|\beveryone knows\b"
+    r"|\bi(?:'m| am) (?:an? |the |your )?(?:expert|editor|boss|developer|owner)"
     r"|\bas (?:your|the) (?:boss|editor|developer|owner|administrator)\b|\bsystem (?:prompt|message|override)\b"
     r"|\bignore (?:all|any|the|your|previous|prior)\b.{0,30}\b(?:instruction|rule|evidence|prompt)"
-    r"|\bif you (?:do not|don't)\b|\byou (?:must|have to|should) (?:say|agree)\b|\bi(?:'ll| will) (?:be |get )?(?:fired|sue|report)",
+    r"|\bif you (?:do not|don't)\b|\byou (?:must|have to|should) (?:say|agree)\b"
+    r"|\bi(?:'ll| will) (?:be |get )?(?:fired|sue|report)",
     re.IGNORECASE | re.DOTALL,
 )  # fmt: skip
 
@@ -184,7 +186,7 @@ def _correct(message: str, state: State) -> Action | None:
 
 
 def _press(message: str, state: State) -> Action | None:
-    if not _PRESSURE.search(message):
+    if not _PRESSURE.search(message) or _WHAT_IF.search(message):
         return None
     claims = claims_in(message, state)
     return Pressed(claim_id=claims[0] if claims else state.subject)
@@ -203,7 +205,7 @@ def _again(message: str, state: State) -> Action | None:
     return CheckAgain(claim_ids=claims_in(message, state) or ((state.subject,) if state.subject else ()))
 
 
-def _new(message: str, state: State) -> Action | None:
+def _new(message: str, _: State) -> Action | None:
     found = _NEW.match(message)
     if found is None or re.search(r"\bclaim (no\.? )?\d+", message, re.IGNORECASE):
         return None
@@ -226,6 +228,7 @@ def _until(message: str, _: State) -> Action | None:
 _Rule = Callable[[str, State], Action | None]
 _DOINGS: tuple[_Rule, ...] = (_correct, _add, _again, _new, _press, _out, _until)
 
+_WHAT_IF = re.compile(r"^\s*(?:what|which|how|who)\b.{0,40}\b(?:would|could|might)\b", re.IGNORECASE)
 _FORMS = ("%Y-%m-%d", "%d %B %Y", "%B %d %Y", "%d %b %Y", "%b %d %Y")
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from agent.chat.actions import Tell
-from agent.chat.state import ClaimRef, QuoteRef, SentenceRef, State, Statement, Turn, is_held, quotes_held
+from agent.chat.state import ClaimRef, QuoteRef, Ref, SentenceRef, State, Statement, Turn, is_held, quotes_held
 from agent.chat.whatif import what_would_change
 from agent.domain import Citation, Claim, Document, Evidence, Label, SentenceStatus, Stance, Verification
 from agent.report.contract import State as Outcome
@@ -18,9 +18,9 @@ NOTHING = "The run holds nothing about it."
 WHICH_CLAIM = "Which claim? Name its number, or open its card first."
 _SHOWN = 4
 _HELP = (
-    "Ask about the run: why a verdict, what speaks against it, what is missing, what would change it, compare two sources,"
-    " which claims matter. Or change what it sees: leave a source out, only until a date, add a source, check again,"
-    " check a sentence of your own. A correction of yours is kept with its reason."
+    "Ask about the run: why a verdict, what speaks against it, what is missing, what would change it, compare two"
+    " sources, which claims matter. Or change what it sees: leave a source out, only until a date, add a source,"
+    " check again, check a sentence of your own. A correction of yours is kept with its reason."
 )
 _GRAVITY = (Outcome.REFUTED, Outcome.CONFLICTING, Outcome.FAILED, Outcome.NOT_ENOUGH_EVIDENCE, Outcome.ABSTAINED)
 
@@ -240,7 +240,7 @@ def _summary(_: Tell, state: State) -> Iterator[Statement]:
         claims = [claim for claim in state.claims if state_of(state.outcomes.get(claim.id)) is outcome]
         if claims:
             numbers = ", ".join(str(state.number_of(claim.id)) for claim in claims)
-            refs = tuple(ClaimRef(claim_id=claim.id) for claim in claims)
+            refs: tuple[Ref, ...] = tuple(ClaimRef(claim_id=claim.id) for claim in claims)
             yield Statement(text=f"{counts[outcome]} {NAMES[outcome]}: {numbers}", refs=refs)
     left = [entry for entry in state.entries if entry.status is not SentenceStatus.CHECKED]
     if left:
@@ -251,8 +251,8 @@ def _summary(_: Tell, state: State) -> Iterator[Statement]:
 def _sources(_: Tell, state: State) -> Iterator[Statement]:
     uses: dict[str, list[Citation]] = {}
     for found in state.outcomes.values():
-        for cited in found.verdict.rationale if found.verdict else ():
-            uses.setdefault(cited.document_id, []).append(cited)
+        for one in found.verdict.rationale if found.verdict else ():
+            uses.setdefault(one.document_id, []).append(one)
     for key, cited in sorted(uses.items(), key=lambda item: (-len(item[1]), item[0]))[:8]:
         text = f"{name_of(state.documents.get(key))}: {count(len(cited), 'quote')}"
         yield Statement(text=text, refs=(QuoteRef(citation=cited[0]),))

@@ -121,7 +121,7 @@ def _page(app: FastAPI, rooms: Rooms) -> None:
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
 
 
-def _conversations(app: FastAPI, rooms: Rooms) -> None:
+def _conversations(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, one after the other)
     @app.get("/api/conversations", summary="List or search conversations")
     async def listing(search: str = "") -> list[dict[str, str]]:
         return [row.model_dump() for row in rooms.house.shelves.list(search)]
@@ -159,7 +159,7 @@ def _conversations(app: FastAPI, rooms: Rooms) -> None:
         await rooms.delete(name)
 
 
-def _talk(app: FastAPI, rooms: Rooms) -> None:
+def _talk(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, one after the other)
     @app.get("/api/conversations/{name}/events", summary="What happens, as server-sent events")
     async def events(
         name: str, after: str = "", last_event_id: Annotated[str | None, Header()] = None

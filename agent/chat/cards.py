@@ -1,4 +1,4 @@
-"""What the page is told, as plain values: a snapshot, what has changed since, and a claim's card. Text only, no markup."""
+"""What the page is told, as plain values: a snapshot, what has changed since, a claim's card. Text only, no markup."""
 
 from __future__ import annotations
 
@@ -49,11 +49,9 @@ def patches(old: State, new: State) -> Iterator[Patch]:
 
 
 def _claim_patches(old: State, new: State) -> Iterator[Patch]:
-    if [claim.id for claim in old.claims] != [claim.id for claim in new.claims]:
-        yield "claims", {"claims": [_claim(new, claim) for claim in new.claims]}
-        return
-    for claim in new.claims:
-        is_same = old.outcomes.get(claim.id) is new.outcomes.get(claim.id)
+    places = {claim.id: place for place, claim in enumerate(old.claims)}
+    for place, claim in enumerate(new.claims):
+        is_same = places.get(claim.id) == place and old.outcomes.get(claim.id) is new.outcomes.get(claim.id)
         is_same = is_same and old.corrections.get(claim.id) == new.corrections.get(claim.id)
         if not is_same or (claim.id in old.running) != (claim.id in new.running):
             yield "claim", _claim(new, claim)

@@ -67,7 +67,8 @@ def whole_items(text: str) -> list[object]:
     start = text.find("[")
     if start < 0:
         return []
-    decoder, at, items = json.JSONDecoder(), start + 1, []
+    decoder, at = json.JSONDecoder(), start + 1
+    items: list[object] = []
     while True:
         while at < len(text) and text[at] in " \n\r\t,":
             at += 1
@@ -130,7 +131,7 @@ def _parse_choice(text: str) -> _Chosen:
 
 
 def _messages(name: str, **values: str) -> tuple[Message, ...]:
-    return tuple(Message(role=role, content=text) for role, text in load(name).render(**values))  # type: ignore[arg-type] # the loader knows three roles
+    return tuple(Message(role=role, content=text) for role, text in load(name).render(**values))
 
 
 def _schema_of_statements(quotes: int) -> dict[str, object]:

@@ -10,8 +10,9 @@ from agent.text import content_words
 
 _NUMBERED = re.compile(r"(?:\b(?:claims?|no\.?|number)\s*|#)((?:\d+)(?:\s*(?:,|and|&|or)\s*\d+)*)", re.IGNORECASE)
 _ORDINALS = {
-    name: n for n, name in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split(), 1)
-}  # noqa: E501, SIM905 (a list of words)
+    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5,
+    "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10,
+}  # fmt: skip
 _ORDINAL = re.compile(rf"\b({'|'.join(_ORDINALS)}|last) claim\b", re.IGNORECASE)
 _THIS = re.compile(r"\b(this|that|it|its)\b", re.IGNORECASE)
 _LEAST_SHARED = 2

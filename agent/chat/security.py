@@ -78,8 +78,7 @@ class Guard:
         try:
             extra = self._check(scope, headers)
             limit = MOST_JSON if "json" in headers.get("content-type", "json") else MAX_BYTES
-            if int(headers.get("content-length") or 0) > limit:
-                raise Refused(413, f"more than {limit:,} bytes: split it into smaller files")
+            _check_length(headers.get("content-length") or "0", limit)
         except Refused as refusal:
             await _refuse(refusal, send)
             return
@@ -122,6 +121,11 @@ def _check_origin(scope: Scope, headers: dict[str, str], host: str) -> None:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in {"application/json", "application/octet-stream"}:
         raise Refused(415, "send application/json, or a file as application/octet-stream")
+
+
+def _check_length(announced: str, limit: int) -> None:
+    if int(announced) > limit:
+        raise Refused(413, f"more than {limit:,} bytes: split it into smaller files")
 
 
 def _cookie(headers: dict[str, str]) -> str:

@@ -178,7 +178,7 @@ def step(state: State, message: Message) -> Step:
     return Step(_happened(state, message))
 
 
-def _happened(state: State, message: Message) -> State:  # noqa: C901 (one line a message)
+def _happened(state: State, message: Message) -> State:  # noqa: C901, PLR0911, PLR0912 (one line a message)
     match message:
         case Begun():
             run = state.run or message.run
@@ -281,7 +281,8 @@ def _over(state: State, message: Ended | Broke | Stopped) -> State:
 
 def _corrected(state: State, message: Corrected) -> State:
     fresh = state.model_copy(update={"corrections": state.corrections | {message.claim_id: message.correction}})
-    note = f"Kept as an evaluation case: you say {message.correction.label.shown}. The verdict of the run stands beside it."
+    label = message.correction.label.shown
+    note = f"Kept as an evaluation case: you say {label}. The verdict of the run stands beside it."
     return _say(fresh, Turn(who="desk", note=note, claim_id=message.claim_id))
 
 

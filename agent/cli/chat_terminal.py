@@ -45,10 +45,12 @@ async def talk(rooms: Rooms, article: Path | None) -> None:
 
 async def _settled(room: Room) -> None:
     """Wait until nothing runs: input from a pipe is answered line by line."""
-    while not sys.stdin.isatty() and (
-        room.state.phase is Phase.CHECKING or any(turn.is_open for turn in room.state.turns)
-    ):
+    while not sys.stdin.isatty() and _is_busy(room):  # noqa: ASYNC110 (several things may end it)
         await asyncio.sleep(0.05)
+
+
+def _is_busy(room: Room) -> bool:
+    return room.state.phase is Phase.CHECKING or any(turn.is_open for turn in room.state.turns)
 
 
 async def _show(room: Room) -> None:

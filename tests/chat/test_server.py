@@ -31,7 +31,7 @@ class Client:
         text = answer.read()
         connection.close()
         is_json = answer.headers.get("content-type", "").startswith("application/json")
-        return answer.status, json.loads(text) if is_json else text, answer.headers
+        return answer.status, json.loads(text) if is_json and text else text, answer.headers
 
     def begin(self, text=ARTICLE):
         status, body, _ = self.send("POST", "/api/conversations", {"text": text})

@@ -71,6 +71,7 @@ def one_claim(verification=ONE):
         ("What speaks against the second claim?", ("against", 2)),
         ("what is missing for claim 4", ("missing", 4)),
         ("what would change claim 2?", ("change", 2)),
+        ("what would change the verdict of claim 2?", ("change", 2)),
         ("explain claim 1 like to a layman", ("plain", 1)),
         ("which sources are independent for #2", ("independent", 2)),
         ("what was searched for claim 1", ("searched", 1)),

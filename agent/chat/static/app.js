@@ -32,8 +32,7 @@ function follow(last) {
   const on = (name, act) => events.addEventListener(name, (event) => act(JSON.parse(event.data)));
   on("article", article);
   on("sentence", (sentence) => { desk.sentences.set(sentence.index, sentence); paint(sentence.index); });
-  on("claims", (data) => claims(data.claims));
-  on("claim", (claim) => { desk.claims.set(claim.id, claim); paint(claim.sentence); if (desk.claim === claim.id) openCard(claim.id, false); });
+  on("claim", (claim) => { order(claim); paint(claim.sentence); if (desk.claim === claim.id) openCard(claim.id, false); });
   on("turn", showTurn);
   on("controls", (controls) => { desk.controls = controls; });
   on("status", status);
@@ -67,6 +66,13 @@ function claims(list) {
   desk.order = list.map((claim) => claim.id);
   for (const claim of list) desk.claims.set(claim.id, claim);
   for (const index of new Set([...list.map((claim) => claim.sentence), ...desk.sentences.keys()])) paint(index);
+}
+
+function order(claim) {
+  const was = desk.claims.get(claim.id);
+  desk.claims.set(claim.id, claim);
+  if (was?.number === claim.number) return;
+  desk.order = [...desk.claims.values()].sort((a, b) => a.number - b.number).map((one) => one.id);
 }
 
 function reference(claim) {
@@ -216,12 +222,15 @@ function home() {
   $("text").focus();
 }
 
+let asked = 0, doomed = null;
 async function listed() {
+  const mine = ++asked;
   const rows = await call("GET", `/api/conversations?search=${encodeURIComponent($("list-search").value)}`);
+  if (mine !== asked) return; // a later search is on its way
   $("list-rows").replaceChildren(...rows.map((row) => el("li", {},
     button(row.title, () => { $("list").close(); open(row.id); }, { class: "cite" }), el("span", { class: "soft" }, row.updated.slice(0, 16).replace("T", " ")),
-    button("Delete", async (event) => {
-      if (event.target.textContent === "Delete") { event.target.textContent = "Delete for good"; return; }
+    button(row.id === doomed ? "Delete for good" : "Delete", async () => {
+      if (row.id !== doomed) { doomed = row.id; return listed(); }
       await call("DELETE", `/api/conversations/${row.id}`);
       if (row.id === desk.id) home();
       listed();

@@ -94,6 +94,7 @@ class Rooms:
 
 def read_seed() -> tuple[Document, tuple[Document, ...]]:
     """The article that comes with the package, and its sources."""
-    folder = Path(str(files("seeds"))) / "deir-ez-zor"
+    article = files("seeds").joinpath("deir-ez-zor").joinpath("article.txt")  # a folder without __init__: step by step
+    folder = Path(str(article)).parent
     documents, _ = find_sources([folder / "sources.jsonl"])
     return read_document(folder / "article.txt"), documents

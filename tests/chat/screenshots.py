@@ -19,7 +19,7 @@ SHOTS = (
 QUESTIONS = ("Which claims matter most?", "What is the strongest evidence against claim 1?")
 
 
-def main(out: Path) -> None:
+def main(out: Path) -> None:  # noqa: PLR0915 (one walk through the page)
     """Check the seed article once, then look at it in each form."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:

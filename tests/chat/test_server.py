@@ -207,6 +207,15 @@ def test_an_open_address_without_a_token_is_refused():
     ]
 
 
+def test_the_seed_article_is_one_request_away(client):
+    """It begins at once, with its own sources where the desk has them not."""
+    status, body, _ = client.send("POST", "/api/conversations", {"seed": True})
+    assert status == 201
+    found = client.until(body["id"])
+    assert len(found["sentences"]) == 16
+    assert len(client.send("GET", f"/api/conversations/{body['id']}/sources")[1]) == 65 + 4
+
+
 def test_the_api_is_described(client):
     """OpenAPI names what it can do; there is no page that loads scripts from elsewhere."""
     paths = client.send("GET", "/api/openapi.json")[1]["paths"]

@@ -8,9 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from agent.chat.room import House, Room, reopened
-from agent.chat.state import Controls, State
+from agent.chat.state import Controls, Phase, State
 from agent.domain import Document
 from agent.errors import InputError
+from agent.events import Event
 from agent.ingest.read import read_document
 from agent.ingest.sources import find_sources
 
@@ -24,6 +25,7 @@ class Rooms:
     def __init__(self, house: House) -> None:
         self.house = house
         self._rooms: dict[str, Room] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def new(self) -> Room:
         """A conversation without an article. Its name is random, for the same article can be talked about twice."""
@@ -73,6 +75,16 @@ class Rooms:
             room.save()
         self.house.shelves.delete(name)
 
+    def wait(self, event: Event) -> None:
+        """Tell every check that runs what the model is waiting for; called from another thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._tell, event)
+
+    def _tell(self, event: Event) -> None:
+        for room in self._rooms.values():
+            if room.state.phase is Phase.CHECKING:
+                room.hear(event)
+
     def hush(self) -> None:
         """End the event streams."""
         for room in self._rooms.values():
@@ -85,6 +97,7 @@ class Rooms:
         self.house.shelves.close()
 
     def _begin(self, room: Room, article: Document) -> None:
+        self._loop = asyncio.get_running_loop()
         try:
             room.begin(article)
         except InputError:

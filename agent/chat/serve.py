@@ -16,7 +16,6 @@ from agent.chat.rooms import Rooms
 from agent.chat.security import Guard, require_token
 from agent.desk import embedder_of, language_model_of
 from agent.errors import ConfigError, StoreError
-from agent.events import ignore
 from agent.llm.base import StreamingModel
 from agent.settings import Settings
 from agent.small.base import Embedder
@@ -35,17 +34,19 @@ def open_rooms(
 ) -> Iterator[Rooms]:
     """The rooms of a desk; embedder and model stand in for those of the settings."""
     chosen = embedder or embedder_of(settings)
+    rooms: list[Rooms] = []
     with _base(settings, chosen) as base:
         house = House(
             settings=settings,
             embedder=chosen,
             base=base,
-            model=model or language_model_of(settings, ignore),
+            model=model or language_model_of(settings, lambda event: rooms[0].wait(event)),  # noqa: PLW0108 (not there yet)
             shelves=Shelves(settings.run_dir / "chat"),
             keep_case=keep_case,
             slots=asyncio.Semaphore(_CHECKS_AT_ONCE),
         )
-        yield Rooms(house)
+        rooms.append(Rooms(house))
+        yield rooms[0]
 
 
 @contextmanager

@@ -31,7 +31,7 @@ chat: .venv/desk  ## open the chat page; the seed article is one click away
 	$(BIN)/factdesk store add seeds/deir-ez-zor/sources.jsonl --store $(DESK)/store
 	$(BIN)/factdesk chat --store $(DESK)/store --run-dir $(DESK)/runs
 
-screenshots: .venv/test  ## take the pictures of the chat page for the docs again
+screenshots: .venv/test .venv/browser  ## take the pictures of the chat page for the docs again
 	$(BIN)/python -m tests.chat.screenshots docs/images
 
 .venv/browser: .venv/test  # a browser and axe-core where they may be had; the tests that need them skip otherwise

@@ -30,6 +30,7 @@ async def talk(rooms: Rooms, article: Path | None) -> None:
     shown = asyncio.create_task(_show(room))
     try:
         print("Ask when you like; `stop` ends the check, `quit` leaves.", flush=True)
+        await _settled(room)
         while (line := await asyncio.to_thread(sys.stdin.readline)) and line.strip().lower() not in _LEAVE:
             if line.strip().lower() == "stop":
                 await room.cancel()

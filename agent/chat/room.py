@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -95,12 +96,18 @@ class Room:
         self._task: asyncio.Task[None] | None = None
         self._writing: set[asyncio.Task[None]] = set()
         self._own: Store | None = None
+        self._opening = threading.Lock()
         self._began = 0.0
 
     @property
     def state(self) -> State:
         """The conversation as it is now."""
         return self._state
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a check, a model or the taking in of a source is at work."""
+        return self._state.phase is Phase.CHECKING or bool(self._writing)
 
     def hear(self, message: say.Message) -> None:
         """Take a message, tell the page, and start what is wanted."""
@@ -166,9 +173,10 @@ class Room:
     def own_store(self, *, create: bool = False) -> Store | None:
         """The conversation's own sources; None when it has none yet."""
         folder = self.folder / "store"
-        if self._own is None and (create or (folder / "record.sqlite").exists()):
-            self._own = Store.open(folder, self._house.embedder, write=True, create=True)
-        return self._own
+        with self._opening:  # a source is taken in by another thread
+            if self._own is None and (create or (folder / "record.sqlite").exists()):
+                self._own = Store.open(folder, self._house.embedder, write=True, create=True)
+            return self._own
 
     def put_source(self, document: Document) -> None:
         """Add a source of this conversation's own, or a mended copy of one of the desk's."""

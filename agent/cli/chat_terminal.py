@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.chat.cards import snapshot
 from agent.chat.session import Said
-from agent.chat.state import Controls, Phase
+from agent.chat.state import Controls
 from agent.cli.view import plain
 from agent.ingest.read import read_document
 
@@ -46,12 +46,8 @@ async def talk(rooms: Rooms, article: Path | None) -> None:
 
 async def _settled(room: Room) -> None:
     """Wait until nothing runs: input from a pipe is answered line by line."""
-    while not sys.stdin.isatty() and _is_busy(room):  # noqa: ASYNC110 (several things may end it)
+    while not sys.stdin.isatty() and room.is_busy:  # noqa: ASYNC110 (several things may end it)
         await asyncio.sleep(0.05)
-
-
-def _is_busy(room: Room) -> bool:
-    return room.state.phase is Phase.CHECKING or any(turn.is_open for turn in room.state.turns)
 
 
 async def _show(room: Room) -> None:

@@ -142,7 +142,7 @@ def test_a_new_source_flips_a_claim_and_says_why(browser, server):
 
 def test_stop_and_go_on_and_reload_in_the_middle(browser, tmp_path):
     """A reload in mid-run goes on where it was; stop stops at once; go on ends it."""
-    with running(tmp_path, delay=0.5) as server:
+    with running(tmp_path, delay=1.5) as server:
         tab = Tab(browser, server)
         tab.check(ARTICLE + " The mill made 400 tons of flour in 2018. The mill burnt down on 5 March 2019." * 3)
         tab.page.wait_for_selector("#article .ref")

@@ -40,7 +40,9 @@ def measures(*, quick: bool = False) -> Iterator[Measure]:
     with served(1000) as url:
         found = _in_child(url, few)
     ideal = few * (_CLAIMS + 1) / _SLOTS
-    yield of("batch: share of the ideal throughput at 1 s", [ideal / found["wall"]], "ratio", better="higher", note=note)
+    yield of(
+        "batch: share of the ideal throughput at 1 s", [ideal / found["wall"]], "ratio", better="higher", note=note
+    )
     with served(0) as url:
         small, large = _in_child(url, few), _in_child(url, many)
     yield of("batch: own CPU time a claim", [1000 * large["cpu"] / (many * _CLAIMS)], "ms", note=f"{many} articles")

@@ -43,7 +43,7 @@ class CachedModel:
 
     async def _ask(self, sha: str, request: ChatRequest) -> ChatReply:
         reply = await self._model.complete(request)
-        await asyncio.to_thread(self._store.save_call, sha, request, reply)
+        self._store.save_call(sha, request, reply)
         self.paid += reply.usage
         return reply
 

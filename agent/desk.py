@@ -95,10 +95,14 @@ def describe_run(article: Document, deps: Deps, store: PassageStore, embedder: E
         embedder: of that store.
         whole: the text is one claim, as the user gave it, and is not split.
     """
-    facts = facts_of(deps, store, embedder)
-    facts["settings"] = deps.settings.of_result() | {_WHOLE: whole}
+    return run_of(article, facts_of(deps, store, embedder), deps.settings, whole=whole)
+
+
+def run_of(article: Document, facts: dict[str, object], settings: Settings, *, whole: bool = False) -> Run:
+    """The record of a run to be, from facts that were found before: a batch finds them once for all articles."""
+    facts = facts | {"settings": settings.of_result() | {_WHOLE: whole}}
     run_id = short_hash(article.id, article.sha256, article.title, json.dumps(facts, sort_keys=True))
-    profile = deps.settings.profile
+    profile = settings.profile
     return Run.model_validate(
         facts | {"id": run_id, "started": datetime.now(UTC).isoformat(timespec="seconds"), "profile": profile}
     )

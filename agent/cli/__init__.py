@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from agent.cli import chat, models, report, store, verify
+from agent.cli import batch, chat, models, report, store, verify
 from agent.cli import eval as evaluation
 from agent.cli.doctor import doctor
 from agent.errors import AgentError
@@ -46,6 +46,7 @@ app = typer.Typer(
 app.command("verify")(verify.verify)
 app.command("claim")(verify.claim)
 app.command("chat")(chat.chat)
+app.add_typer(batch.app, name="batch")
 app.add_typer(store.app, name="store")
 app.add_typer(evaluation.app, name="eval")
 app.command("report")(report.report)

@@ -154,7 +154,7 @@ def to_html(result: Result) -> str:
         for number, (claim, verification) in enumerate(pair_claims(result), 1)
     )
     summary, style = summarise(result), _read("report.css")
-    page = _environment().from_string(_read("report.html.j2"))
+    page = environment().from_string(_read("report.html.j2"))
     return page.render(
         article=result.article,
         article_link=web_link(result.article.url),
@@ -179,7 +179,7 @@ def _read(name: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def environment() -> Environment:
     """Strict templates: a missing name is an error, and every value printed is cleaned and escaped."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DESK := .factdesk
 
-.PHONY: demo test test-models test-training lint eval bench clean
+.PHONY: demo chat screenshots test test-models test-training lint eval bench clean
 
 .venv/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -26,7 +26,22 @@ demo: .venv/desk  ## verify the seed article with the embedded models
 	  --html out/report.html --markdown out/report.md
 	@echo "Open out/report.html in a browser."
 
-test: .venv/test lint  ## all checks and tests but those of the large model
+chat: .venv/desk  ## open the chat page; the seed article is one click away
+	$(BIN)/factdesk models pull
+	$(BIN)/factdesk store add seeds/deir-ez-zor/sources.jsonl --store $(DESK)/store
+	$(BIN)/factdesk chat --store $(DESK)/store --run-dir $(DESK)/runs
+
+screenshots: .venv/test .venv/browser  ## take the pictures of the chat page for the docs again
+	$(BIN)/python -m tests.chat.screenshots docs/images
+
+.venv/browser: .venv/test  # a browser and axe-core where they may be had; the tests that need them skip otherwise
+	@if [ ! -x /usr/bin/chromium ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || echo "no chromium: its tests are skipped"; fi
+	@if [ ! -d .axe ] && command -v npm >/dev/null; then \
+	  npm install --silent --no-audit --no-fund --prefix .axe axe-core@4.10.3 || echo "no axe-core: its test is skipped"; fi
+	@touch $@
+
+test: .venv/test .venv/browser lint  ## all checks and tests but those of the large model
 	$(BIN)/factdesk models pull minilm-int8 minilm-tokenizer
 	$(BIN)/python -m pytest -m "not model"
 
@@ -53,4 +68,4 @@ bench: .venv/test  ## speed and cost; figures go to standard output
 	$(BIN)/python -m evals.bench
 
 clean:
-	rm -rf .venv build dist out .factdesk
+	rm -rf .venv .axe build dist out .factdesk

@@ -16,7 +16,7 @@ import agent
 from agent.domain import Document, Result, Run, SentenceStatus, Usage, short_hash
 from agent.errors import ConfigError, InputError
 from agent.events import Listener, Waiting, ignore
-from agent.llm.base import ChatModel, ClosableModel
+from agent.llm.base import ChatModel, ClosableModel, StreamingModel
 from agent.llm.cache import CachedModel, ReplayModel
 from agent.llm.retry import RetryingModel
 from agent.models.registry import EMBEDDER, LANGUAGE_MODEL, TOKENIZER, ModelFile, is_present, model_path
@@ -66,7 +66,7 @@ async def open_desk(
         listener: hears of progress.
         model: language model in place of the one the settings name.
     """
-    inner = model or _model(settings, listener)
+    inner = model or language_model_of(settings, listener)
     try:
         retrying = RetryingModel(
             inner, attempts=settings.attempts, wait_base=settings.wait_base, concurrency=settings.concurrency
@@ -98,10 +98,14 @@ def describe_run(article: Document, deps: Deps, store: PassageStore, embedder: E
         embedder: of that store.
         whole: the text is one claim, as the user gave it, and is not split.
     """
-    facts = facts_of(deps, store, embedder)
-    facts["settings"] = deps.settings.of_result() | {_WHOLE: whole}
+    return run_of(article, facts_of(deps, store, embedder), deps.settings, whole=whole)
+
+
+def run_of(article: Document, facts: dict[str, object], settings: Settings, *, whole: bool = False) -> Run:
+    """The record of a run to be, from facts that were found before: a batch finds them once for all articles."""
+    facts = facts | {"settings": settings.of_result() | {_WHOLE: whole}}
     run_id = short_hash(article.id, article.sha256, article.title, json.dumps(facts, sort_keys=True))
-    profile = deps.settings.profile
+    profile = settings.profile
     return Run.model_validate(
         facts | {"id": run_id, "started": datetime.now(UTC).isoformat(timespec="seconds"), "profile": profile}
     )
@@ -200,7 +204,12 @@ def language_model_id() -> str:
     return f"{LANGUAGE_MODEL.name}@{LANGUAGE_MODEL.sha256[:12]}"
 
 
-def _model(settings: Settings, listener: Listener) -> ClosableModel:
+def language_model_of(settings: Settings, listener: Listener) -> StreamingModel:
+    """The language model the settings name; it is started at its first call.
+
+    Raises:
+        ConfigError: its file is not there, or its package.
+    """
     if settings.profile != "local":
         from agent.llm.openai import connect
 

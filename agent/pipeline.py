@@ -12,7 +12,7 @@ from agent.domain import Claim, Document, Result, Run, Sentence, Usage, Verifica
 from agent.errors import AgentError, ConfigError
 from agent.events import ClaimDone, ClaimStarted, Listener, RunStarted, SentenceDone, ignore
 from agent.llm.base import ChatModel
-from agent.runlog import RunLog
+from agent.runlog import ResultLog
 from agent.settings import Settings
 from agent.sources import Sources
 from agent.stages.extract import Extracted, Window, as_one_claim, extract_window, leave_out, plan_windows
@@ -31,7 +31,7 @@ class Deps:
     judge: StanceJudge
     sources: Sources
     settings: Settings
-    log: RunLog
+    log: ResultLog
     paid: Callable[[], Usage]
     """What the models have cost since the start."""
     listener: Listener = ignore

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Literal, Protocol, Self, TypeVar
 
 from pydantic import ValidationError
 
@@ -87,6 +87,30 @@ class _Claims(Data):
     """The claims of one sentence, as one column holds them."""
 
     claims: tuple[Claim, ...]
+
+
+class ResultLog(Protocol):
+    """Where the pipeline keeps what it finds."""
+
+    def start(self, run: Run, article: Document) -> None:
+        """Enter a run, or take it up."""
+        ...
+
+    def load(self, name: str) -> Result:
+        """All that is kept of a run."""
+        ...
+
+    def save_entry(self, run_id: str, entry: LedgerEntry, claims: Sequence[Claim]) -> None:
+        """Keep what became of a sentence."""
+        ...
+
+    def save_verification(self, run_id: str, verification: Verification, documents: Mapping[str, Document]) -> None:
+        """Keep what came of a claim."""
+        ...
+
+    def finish(self, run: Run) -> None:
+        """Keep the final record."""
+        ...
 
 
 class RunLog:

@@ -11,8 +11,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from agent.cli import batch, chat, models, report, store, verify
 from agent.cli import eval as evaluation
-from agent.cli import models, report, store, verify
 from agent.cli.doctor import doctor
 from agent.errors import AgentError
 
@@ -45,6 +45,8 @@ app = typer.Typer(
 )
 app.command("verify")(verify.verify)
 app.command("claim")(verify.claim)
+app.command("chat")(chat.chat)
+app.add_typer(batch.app, name="batch")
 app.add_typer(store.app, name="store")
 app.add_typer(evaluation.app, name="eval")
 app.command("report")(report.report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import AsyncIterator
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from agent.domain import Data, Usage
@@ -75,6 +76,14 @@ class ClosableModel(ChatModel, Protocol):
 
     async def aclose(self) -> None:
         """Let go of them, in the event loop they were used in."""
+        ...
+
+
+class StreamingModel(ClosableModel, Protocol):
+    """A chat model whose reply can be read while it is being written."""
+
+    def stream(self, request: ChatRequest) -> AsyncIterator[str]:
+        """Pieces of the reply as they come; raises as `complete` does."""
         ...
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from agent.errors import TransientModelError
-from agent.llm.base import ChatModel, ChatReply, ChatRequest, ClosableModel
+from agent.llm.base import ChatReply, ChatRequest, StreamingModel
 from agent.llm.local import LocalServer
 
 
@@ -21,14 +21,14 @@ class EmbeddedModel:
     """
 
     def __init__(
-        self, *, model_id: str, start: Callable[[], LocalServer], connect: Callable[[LocalServer], ClosableModel]
+        self, *, model_id: str, start: Callable[[], LocalServer], connect: Callable[[LocalServer], StreamingModel]
     ) -> None:
         self._id = model_id
         self._start = start
         self._connect = connect
         self._lock = asyncio.Lock()
         self._server: LocalServer | None = None
-        self._model: ClosableModel | None = None
+        self._model: StreamingModel | None = None
 
     @property
     def id(self) -> str:
@@ -44,6 +44,12 @@ class EmbeddedModel:
             await self._forget_dead(model)
             raise
 
+    async def stream(self, request: ChatRequest) -> AsyncIterator[str]:
+        """Pieces of the answer as they come; starts the server when there is none."""
+        model = await self._running()
+        async for piece in model.stream(request):
+            yield piece
+
     async def aclose(self) -> None:
         """Let go of the server; it ends when nobody uses it any more."""
         if self._model is not None:
@@ -52,14 +58,14 @@ class EmbeddedModel:
             self._server.close()
         self._server = self._model = None
 
-    async def _running(self) -> ChatModel:
+    async def _running(self) -> StreamingModel:
         async with self._lock:
             if self._model is None:
                 self._server = await asyncio.to_thread(self._start)
                 self._model = self._connect(self._server)
             return self._model
 
-    async def _forget_dead(self, model: ChatModel) -> None:
+    async def _forget_dead(self, model: StreamingModel) -> None:
         """After a failed call: drop a server that no longer answers, so that the next try starts one."""
         async with self._lock:
             if model is self._model and self._server is not None and not await asyncio.to_thread(self._server.is_alive):
@@ -85,7 +91,7 @@ def embedded_model(  # noqa: PLR0913 (all are facts of the one server)
             model_file, folder=folder, slots=slots, context=4096 * slots, threads=None, on_wait=on_wait
         )
 
-    def connect(server: LocalServer) -> ClosableModel:
+    def connect(server: LocalServer) -> StreamingModel:
         from agent.llm.openai import LangChainModel
         from agent.llm.openai import connect as connect_chat
 

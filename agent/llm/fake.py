@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from agent.domain import Usage
 from agent.errors import ModelError
@@ -34,6 +34,12 @@ class ScriptedModel:
             return found
         usage = Usage(model_calls=1, prompt_tokens=10, completion_tokens=5)
         return ChatReply(text=found, finish_reason="stop", usage=usage)
+
+    async def stream(self, request: ChatRequest) -> AsyncIterator[str]:
+        """The next prepared reply, a few characters at a time."""
+        text = (await self.complete(request)).text
+        for start in range(0, len(text), 7):
+            yield text[start : start + 7]
 
     async def aclose(self) -> None:
         """Holds nothing."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -76,6 +76,19 @@ class LangChainModel:
         except TimeoutError as error:
             raise TransientModelError(f"model {self._id!r} gave no whole reply in {self._timeout:g} s") from error
         except Exception as error:  # the SDK lets json and type errors of broken bodies escape
+            raise _translated(error, self._id) from error
+
+    async def stream(self, request: ChatRequest) -> AsyncIterator[str]:
+        """Pieces of the answer as they come; translate every error of the client into one of ours."""
+        messages = [_MESSAGES[turn.role](content=turn.content) for turn in request.messages]
+        options = _openai_options(request) if self._speaks_openai else {}
+        try:
+            async with asyncio.timeout(self._timeout):
+                async for chunk in self._chat.bind(**options).astream(messages):
+                    yield str(chunk.text)
+        except TimeoutError as error:
+            raise TransientModelError(f"model {self._id!r} gave no whole reply in {self._timeout:g} s") from error
+        except Exception as error:  # as in `complete`
             raise _translated(error, self._id) from error
 
     async def _invoke(self, request: ChatRequest) -> BaseMessage:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -58,7 +59,7 @@ def keyed_schema(keys: Sequence[str], item: type[BaseModel]) -> dict[str, Any]:
 
     So a model with a grammar cannot leave one out, and no reply has to repeat a number.
     """
-    one = _without_titles(item.model_json_schema())
+    one = _schema_of(item)
     return {
         "type": "object",
         "properties": dict.fromkeys(keys, one),
@@ -126,6 +127,12 @@ def _second_request(request: ChatRequest, reply: ChatReply, error: ValueError) -
         ),
     )
     return request.model_copy(update={"messages": request.messages + repair})
+
+
+@cache
+def _schema_of(item: type[BaseModel]) -> dict[str, Any]:
+    """Made once for each kind of reply; whoever gets it must not write to it."""
+    return _without_titles(item.model_json_schema())
 
 
 def _without_titles(schema: dict[str, Any]) -> dict[str, Any]:

@@ -150,11 +150,11 @@ class SourceView:
 def to_html(result: Result) -> str:
     """The whole report as one self-contained page; the same result gives the same bytes."""
     cards = tuple(
-        _card(number, claim, verification, result=result)
+        card_of(number, claim, verification, result=result)
         for number, (claim, verification) in enumerate(pair_claims(result), 1)
     )
     summary, style = summarise(result), _read("report.css")
-    page = _environment().from_string(_read("report.html.j2"))
+    page = environment().from_string(_read("report.html.j2"))
     return page.render(
         article=result.article,
         article_link=web_link(result.article.url),
@@ -179,7 +179,7 @@ def _read(name: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def environment() -> Environment:
     """Strict templates: a missing name is an error, and every value printed is cleaned and escaped."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -195,7 +195,8 @@ def _environment() -> Environment:
     return environment
 
 
-def _card(number: int, claim: Claim, verification: Verification | None, *, result: Result) -> Card:
+def card_of(number: int, claim: Claim, verification: Verification | None, *, result: Result) -> Card:
+    """All that is shown of one claim."""
     verdict = verification.verdict if verification else None
     checks = verification.checks if verification else ()
     return Card(

@@ -48,13 +48,18 @@ def to_csv(result: Result) -> str:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(COLUMNS)
-    for number, (claim, verification) in enumerate(pair_claims(result), 1):
-        row = _row(claim, verification, result=result) | {"number": number}
-        writer.writerow([_cell(row.get(column)) for column in COLUMNS])
+    for row in claim_rows(result):
+        writer.writerow([safe_cell(row[column]) for column in COLUMNS])
     return table.getvalue()
 
 
-def _cell(value: object) -> object:
+def claim_rows(result: Result) -> list[dict[str, Any]]:
+    """One row a claim, with a value or None for each of `COLUMNS`."""
+    rows = (_row(*pair, result=result) | {"number": number} for number, pair in enumerate(pair_claims(result), 1))
+    return [{column: row.get(column) for column in COLUMNS} for row in rows]
+
+
+def safe_cell(value: object) -> object:
     """The value, with an apostrophe before text that a spreadsheet would run."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_START) else value
 

@@ -9,7 +9,8 @@ A label must rest on citations of its side, and support that a deterministic che
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cache
 from importlib.resources import files
 from typing import Literal, NamedTuple
@@ -75,8 +76,7 @@ def decide(
     against = _of_stance(evidence, Stance.REFUTES)
     model = load_decision()
     chances = model.probabilities(sides_of(evidence, checks, surest=model.surest))
-    stances = {piece.stance for piece in (*support, *against)}
-    label = max((label for label in Label if _needed(label) <= stances), key=lambda label: chances[label])
+    label = likeliest(chances, {piece.stance for piece in (*support, *against)})
     confidence = round(chances[label], 4)
     cited = _cited(label, support, against)
     return Verdict(
@@ -94,6 +94,11 @@ def load_decision() -> DecisionModel:
     """The parameters that come with the package."""
     path = files("agent.stages").joinpath("decision.json")
     return DecisionModel.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def likeliest(chances: Mapping[Label, float], stances: AbstractSet[Stance]) -> Label:
+    """The likeliest label that evidence of these stances can carry."""
+    return max((label for label in Label if _needed(label) <= stances), key=lambda label: chances[label])
 
 
 def sides_of(evidence: Sequence[Evidence], checks: Sequence[Check], *, surest: float) -> Sides:

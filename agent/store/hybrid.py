@@ -144,6 +144,11 @@ class Store:
         ids = self._nearest(query, limit=limit, when=when)
         return self._record.passages(ids)
 
+    def likeness(self, text: str, others: Sequence[str]) -> tuple[float, ...]:
+        """Similarity of meaning between a text and others, as the dense index measures it."""
+        query = self._query_vector(text)
+        return tuple(float(value) for value in self._embedder.embed(others) @ query)
+
     def add(self, items: Iterable[Item], *, progress: Callable[[int], None] = lambda _: None) -> AddReport:
         """Add documents with their passages; the same again changes nothing, another text replaces the old.
 

@@ -32,7 +32,7 @@ _WAYS = ((0, 16), (200, 1), (200, 4), (200, 16), (1000, 16))
 """Milliseconds of latency, and calls at once."""
 _QUICK = ((10, 16),)
 _REPEATS = 3
-_SERVER = Path(__file__).parents[3] / "shared" / "tools" / "fault_llm.py"
+SERVER = Path(__file__).parents[3] / "shared" / "tools" / "fault_llm.py"
 _PASSAGE = "Report {n} is about mill number {m} in the town of Norvik. It is so. The mill made {m} tons of flour."
 
 
@@ -46,11 +46,11 @@ class _Run(NamedTuple):
 
 def measures(*, quick: bool = False) -> Iterator[Measure]:
     """Wall time, also over the least possible, our own CPU time, calls and tokens; nothing without the server."""
-    if not _SERVER.is_file():
+    if not SERVER.is_file():
         print("latency skipped: shared/tools/fault_llm.py is not beside this checkout", file=sys.stderr)
         return
     for latency, width in _QUICK if quick else _WAYS:
-        with _served(latency) as url, tempfile.TemporaryDirectory() as folder:
+        with served(latency) as url, tempfile.TemporaryDirectory() as folder:
             settings = load_settings({"base_url": url, "model": "mock", "api_key": "sk-test", "concurrency": width}, {})
             kept = settings.model_copy(update={"run_dir": Path(folder)})
             asyncio.run(_run(_article("w"), kept))  # warm: imports, connections
@@ -81,12 +81,12 @@ def _measured(url: str, letter: str, settings: Settings) -> _Run:
 
 
 @contextmanager
-def _served(latency: float) -> Iterator[str]:
+def served(latency: float) -> Iterator[str]:
     """Address of a server that waits `latency` milliseconds before each answer."""
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder, "script.jsonl")
         script.write_text("".join(f"{json.dumps(row)}\n" for row in _script()), encoding="utf-8")
-        command = [sys.executable, str(_SERVER), "--port", "0", "--latency", str(latency), "--scripted", str(script)]
+        command = [sys.executable, str(SERVER), "--port", "0", "--latency", str(latency), "--scripted", str(script)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:  # noqa: S603 (our own)
             assert child.stdout is not None
             try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf
 
 from agent.stages.checks.numerals import NUMBER, SIGN, scale_of, values_of
@@ -91,6 +92,7 @@ class Quantity:
     """Stems of all words of its sentence."""
 
 
+@lru_cache(maxsize=256)  # a claim is compared with one quote after another
 def find_quantities(text: str) -> tuple[Quantity, ...]:
     """All quantities of a cleaned text in order; years, days of dates, ordinals, labels and scores are none."""
     found: list[Quantity] = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+(?:[.,:/]\d+)*[^\W_]*")
 _FOLDED = str.maketrans(
@@ -103,6 +104,7 @@ def sentences(text: str) -> tuple[str, ...]:
     return tuple(piece for part in parts for piece in _LONG.findall(part) if piece.strip())
 
 
+@lru_cache(maxsize=8192)
 def stem(word: str) -> str:
     """A word without the endings that do not change what it speaks of."""
     lower = word.lower().removesuffix("'s").removesuffix("'")

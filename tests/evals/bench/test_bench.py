@@ -44,7 +44,7 @@ def test_quick_benchmark_gives_figures_that_can_be_kept_and_compared(name, tmp_p
 
 
 def test_latency_counts_the_calls_of_a_server_in_another_process():
-    if not latency._SERVER.is_file():
+    if not latency.SERVER.is_file():
         pytest.skip("shared/tools/fault_llm.py is not beside this checkout")
     found = {measure.name: measure for measure in latency.measures(quick=True)}
     ratio = next(measure for name, measure in found.items() if name.endswith("over the least possible"))
@@ -52,7 +52,7 @@ def test_latency_counts_the_calls_of_a_server_in_another_process():
 
 
 def test_latency_says_that_it_was_skipped(monkeypatch, capsys):
-    monkeypatch.setattr(latency, "_SERVER", Path("/nowhere/fault_llm.py"))
+    monkeypatch.setattr(latency, "SERVER", Path("/nowhere/fault_llm.py"))
     assert list(latency.measures(quick=True)) == []
     assert "skipped" in capsys.readouterr().err
 

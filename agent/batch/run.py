@@ -1,0 +1,179 @@
+"""A batch from its inputs to its results: lock, journal, desk, engine, files. The same call again goes on."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.batch.budget import Budget
+from agent.batch.engine import Work, run_articles
+from agent.batch.inputs import Row, check_inputs, read_inputs
+from agent.batch.journal import Item, Journal, State
+from agent.batch.lock import CANCEL, held
+from agent.desk import facts_of, open_desk
+from agent.domain import Usage
+from agent.errors import ConfigError
+from agent.events import Listener, ignore
+from agent.llm.base import ClosableModel
+from agent.runlog import RunLog
+from agent.settings import Settings
+from agent.small.base import Embedder
+from agent.store.base import PassageStore
+
+
+@dataclass
+class Progress:
+    """How a batch goes, kept up to date for whoever shows it."""
+
+    finished: Counter[str] = field(default_factory=Counter)
+    """Articles finished in this call, by state."""
+    claims: Counter[str] = field(default_factory=Counter)
+    usage: Usage = field(default_factory=Usage)
+    """Paid in this call."""
+    stopped: str = ""
+    """Why no more articles are taken; empty when all are."""
+
+    def stop(self, reason: str) -> None:
+        """Take no more articles; those in flight are finished."""
+        self.stopped = self.stopped or reason
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where evidence comes from, and who is asked."""
+
+    settings: Settings
+    store: PassageStore
+    embedder: Embedder
+    model: ClosableModel | None = None
+    """In place of the one the settings name."""
+    listener: Listener = ignore
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One call of a batch."""
+
+    out: Path
+    workers: int
+    wanted: tuple[State | None, ...] = (None,)
+    budget: Budget = field(default_factory=Budget)
+    limit: int | None = None
+    """Most articles in this call."""
+
+
+async def run_batch(
+    rows: Iterable[Row], desk: Desk, plan: Plan, progress: Progress, told: Callable[[Row, Item], None]
+) -> None:
+    """Verify what the journal in `plan.out` does not hold yet.
+
+    Raises:
+        ConfigError: wrong key, address or model; another batch works there; the journal is of another configuration.
+        StoreError: journal or run log cannot be written.
+    """
+    with held(plan.out), Journal(plan.out) as journal, RunLog(desk.settings.run_dir) as log:
+        async with open_desk(desk.settings, desk.store, log, desk.listener, model=desk.model) as deps:
+            facts = facts_of(deps, desk.store, desk.embedder)
+            started = _enter(journal, facts, plan.out)
+
+            def should_stop() -> bool:
+                progress.usage = deps.paid()
+                progress.stop(plan.budget.spent(progress.usage))
+                if (plan.out / CANCEL).exists():
+                    progress.stop("it was cancelled")
+                if plan.limit is not None and progress.finished.total() >= plan.limit:
+                    progress.stop(f"the limit of {plan.limit} articles is reached")
+                return bool(progress.stopped)
+
+            work = Work(deps, facts, started, journal, plan.workers, plan.wanted, should_stop)
+            try:
+                async for row, item in run_articles(iter(rows), work):
+                    progress.finished[item.state] += 1
+                    progress.claims.update(item.claims)
+                    progress.usage = deps.paid()
+                    told(row, item)
+            finally:
+                _add_usage(journal, deps.paid())
+
+
+def _enter(journal: Journal, facts: dict[str, object], out: Path) -> str:
+    """Enter the configuration in a new journal, or refuse one that differs; gives the time of the first start."""
+    now = json.dumps(facts, sort_keys=True)
+    before = journal.meta("facts")
+    if before is None:
+        journal.set_meta("facts", now)
+        journal.set_meta("started", datetime.now(UTC).isoformat(timespec="seconds"))
+    elif before != now:
+        old = json.loads(before)
+        changed = ", ".join(name for name in sorted(facts) if facts[name] != old.get(name))
+        raise ConfigError(
+            f"batch {str(out)!r} was begun with another {changed}: give another --out (calls that were paid are kept"
+            " and not paid again), or go back to what it was"
+        )
+    return journal.meta("started") or ""
+
+
+def _add_usage(journal: Journal, paid: Usage) -> None:
+    before = Usage.model_validate_json(journal.meta("usage") or "{}")
+    journal.set_meta("usage", (before + paid).model_dump_json())
+
+
+def rows_of(inputs: Sequence[str]) -> Iterable[Row]:
+    """The articles of these inputs.
+
+    Raises:
+        InputError: one names nothing.
+    """
+    check_inputs(inputs)
+    return read_inputs(inputs)
+
+
+async def verify_many(
+    articles: Iterable[Row], desk: Desk, *, out: Path, workers: int | None = None
+) -> AsyncIterator[tuple[Row, Item]]:
+    """Verify articles; gives each as it is finished, and those that an earlier call finished at the end.
+
+    With the guarantees of `factdesk batch run`: `out` holds the journal, and the same call again goes on.
+
+    Raises:
+        ConfigError: as `run_batch` does.
+        StoreError: as `run_batch` does.
+    """
+    import asyncio
+
+    fresh: asyncio.Queue[tuple[Row, Item] | None] = asyncio.Queue()
+    seen: set[str] = set()
+
+    def told(row: Row, item: Item) -> None:
+        seen.add(row.place)
+        fresh.put_nowait((row, item))
+
+    plan = Plan(out=out, workers=workers or desk.settings.concurrency)
+    task = asyncio.create_task(run_batch(articles, desk, plan, Progress(), told))
+    task.add_done_callback(lambda _: fresh.put_nowait(None))
+    try:
+        while (found := await fresh.get()) is not None:
+            yield found
+        await task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    with journal_of(out) as journal:
+        for row, item in journal.rows():
+            if row.place not in seen:
+                yield row, item
+
+
+def journal_of(out: Path) -> Journal:
+    """The journal of a batch that was begun.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if not (out / "journal.sqlite").is_file():
+        raise ConfigError(f"{str(out)!r} holds no batch: begin one with `factdesk batch run INPUT... --out {out}`")
+    return Journal(out)

@@ -1,0 +1,1 @@
+"""The chat: an article being checked, and a conversation over the stored run."""

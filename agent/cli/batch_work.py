@@ -1,0 +1,151 @@
+"""The work behind `factdesk batch run` and `retry`. Imported only when there is some."""
+
+from __future__ import annotations
+
+import asyncio
+import json as js
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from agent.batch.budget import Budget, price_of
+from agent.batch.engine import FAILED
+from agent.batch.inputs import Row
+from agent.batch.journal import Item, State
+from agent.batch.results import write_results
+from agent.batch.run import Desk, Plan, Progress, journal_of, rows_of, run_batch
+from agent.cli.view import plain, progress_view
+from agent.desk import embedder_of
+from agent.ingest.private import open_store
+from agent.settings import load_settings
+
+
+@dataclass(frozen=True)
+class Call:
+    """What `batch run` was told."""
+
+    inputs: list[str]
+    out: Path
+    chosen: dict[str, Any]
+    sources: list[Path]
+    workers: int | None = None
+    limit: int | None = None
+    limits: dict[str, Any] | None = None
+    prices: Path | None = None
+    json_progress: bool = False
+
+
+def work(call: Call, *, wanted: tuple[State | None, ...] = (None,)) -> None:
+    """Run it, write the results, say how it went."""
+    settings = load_settings(call.chosen)
+    rows = rows_of(call.inputs)
+    price = price_of(settings.model, call.prices)
+    budget = Budget(price=price, **(call.limits or {}))
+    workers = call.workers or settings.concurrency
+    plan = Plan(out=call.out, workers=workers, wanted=wanted, budget=budget, limit=call.limit)
+    progress, view = Progress(), _View(json=call.json_progress)
+    embedder = embedder_of(settings)
+    with progress_view() as sources_view, open_store(settings, embedder, call.sources, sources_view) as store:
+        desk = Desk(settings=settings, store=store, embedder=embedder, listener=lambda _: None)
+        told = view.heard(progress)
+        asyncio.run(_stoppable(lambda: run_batch(rows, desk, plan, progress, told), progress))
+    with journal_of(call.out) as journal:
+        if wanted == (None,):
+            journal.set_meta("call", js.dumps(asdict(call), default=str))
+        written = write_results(journal, call.out)
+        counts = journal.counts()
+    _say_end(progress, counts, written, cost=price.of(progress.usage) if price else None)
+    if progress.stopped == _INTERRUPTED:
+        raise SystemExit(130)
+    if progress.stopped or set(counts) - {"done"}:
+        raise typer.Exit(1)
+
+
+def work_again(out: Path, *, workers: int | None, json_progress: bool) -> None:
+    """Those that failed, with the inputs and settings of the batch."""
+    from agent.errors import ConfigError
+
+    with journal_of(out) as journal:
+        kept = journal.meta("call")
+    if kept is None:
+        raise ConfigError(f"batch {str(out)!r} has not come to its end: give its `batch run` command again first")
+    before = js.loads(kept)
+    sources = [Path(name) for name in before["sources"]]
+    call = Call(before["inputs"], out, before["chosen"], sources, workers, json_progress=json_progress)
+    work(call, wanted=FAILED)
+
+
+_INTERRUPTED = "it was interrupted"
+
+
+async def _stoppable(start: Callable[[], Any], progress: Progress) -> None:
+    """Ctrl-C once: finish what is in flight; twice: stop now."""
+    task = asyncio.ensure_future(start())
+
+    def interrupted() -> None:
+        if progress.stopped == _INTERRUPTED:
+            task.cancel()
+            return
+        progress.stop(_INTERRUPTED)
+        text = "factdesk: finishing what is in flight; press Ctrl-C again to stop now, nothing finished is lost"
+        print(text, file=sys.stderr, flush=True)
+
+    loop = asyncio.get_running_loop()
+    with suppress(NotImplementedError):  # Windows stops at the first
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, interrupted)
+    try:
+        await task
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+class _View:
+    """A line for each article, with what has been done so far and how fast."""
+
+    def __init__(self, *, json: bool) -> None:
+        self._json = json
+        self._began = time.monotonic()
+        self._console = Console(stderr=True)
+
+    def heard(self, progress: Progress) -> Callable[[Row, Item], None]:
+        """A listener that tells of each finished article."""
+
+        def told(row: Row, item: Item) -> None:
+            if self._json:
+                usage = progress.usage.model_dump(mode="json")
+                facts: dict[str, object] = {"id": row.id, "place": row.place, "state": item.state, "stage": item.stage}
+                facts |= {"reason": item.reason, "claims": item.claims}
+                print(js.dumps(facts | {"finished": dict(progress.finished), "usage": usage}), flush=True)
+                return
+            count, seconds = progress.finished.total(), time.monotonic() - self._began
+            claims = ", ".join(f"{number} {name}" for name, number in sorted(item.claims.items())) or item.reason
+            rate = f"{count} articles, {60 * count / max(seconds, 1e-9):.1f} a minute"
+            line = f"{seconds:7.1f} s  {item.state:<8} {row.id}: {claims}  ({rate})"
+            self._console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
+
+        return told
+
+
+def _say_end(progress: Progress, counts: dict[str, int], written: tuple[Path, ...], *, cost: float | None) -> None:
+    usage = progress.usage
+    money = "price unknown" if cost is None else f"{cost:.4f} US dollars"
+    tokens = usage.prompt_tokens + usage.completion_tokens
+    states = ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
+    print(f"{sum(counts.values())} articles in the journal: {states}", file=sys.stderr)
+    print(f"this call: {usage.model_calls} model calls, {tokens} tokens, {money}", file=sys.stderr)
+    for path in written:
+        print(f"written: {path}", file=sys.stderr)
+    if progress.stopped:
+        text = f"factdesk: stopped, because {progress.stopped}; the same command goes on from there"
+        print(text, file=sys.stderr)
+    elif set(counts) - {"done"}:
+        print("factdesk: some articles failed; `factdesk batch retry RUN --failed` tries those again", file=sys.stderr)

@@ -1,0 +1,221 @@
+"""`factdesk batch` as a user meets it: resume, kills, faults, one bad article, one run at a time."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import sqlite3
+import time
+
+import pytest
+
+from tests.cli.command import Desk, finish, needs_embedder
+
+pytestmark = needs_embedder
+
+TEXT = "The mill in Norvik burnt down on 4 March 2019. The fire killed {n} dockers."
+RUN = ("batch", "run", "many.jsonl", "--out", "run", "--sources", "sources.jsonl")
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return Desk(folder, monkeypatch, capsys)
+
+
+def articles(desk, count, poison=()):
+    rows = [
+        {"id": f"a{n}", "text": TEXT.format(n="POISON" if n in poison else n + 2), "desk": "city"} for n in range(count)
+    ]
+    desk.write("many.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def rows(desk):
+    lines = (desk.folder / "run" / "articles.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def stable(desk):
+    """The results without the moment the batch began."""
+    found = rows(desk)
+    for row in found:
+        if row["result"]:
+            del row["result"]["run"]["started"]
+    return found
+
+
+def journal_is_whole(desk):
+    connection = sqlite3.connect(desk.folder / "run" / "journal.sqlite")
+    found = connection.execute("PRAGMA integrity_check").fetchone()
+    connection.close()
+    return found == ("ok",)
+
+
+def test_every_article_has_one_row_and_the_same_command_asks_nobody_again(desk):
+    """Extra columns come through; duplicates are verified once and told twice."""
+    articles(desk, 4)
+    with (desk.folder / "many.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"id": "again", "text": TEXT.format(n=2)}) + "\n" + "no json\n")
+    with desk.server() as server:
+        outcome = desk.run(*RUN)
+        asked = server.stats()["requests"]
+        again = desk.run(*RUN)
+        assert server.stats()["requests"] == asked
+        assert server.stats()["repeats_after_success"] == 0
+    assert (outcome.code, again.code) == (1, 1), outcome.err
+    found = rows(desk)
+    assert [row["id"] for row in found] == ["a0", "a1", "a2", "a3", "again", "many.jsonl:6"]
+    assert [row["state"] for row in found] == ["done"] * 5 + ["rejected"]
+    assert "no readable JSON" in found[-1]["reason"]
+    assert found[0]["extra"] == {"desk": "city"}
+    assert [claim["verdict"]["label"] for claim in found[1]["result"]["claims"]] == ["supported", "supported"]
+    for name in ("claims.csv", "claimreview.json", "index.html"):
+        assert (desk.folder / "run" / name).stat().st_size
+    assert len(list((desk.folder / "run" / "pages").glob("*.html"))) == 4
+
+
+def test_killed_at_random_moments_the_result_is_that_of_an_unbroken_run(desk):
+    """Nothing finished is done again, beyond what was in flight."""
+    articles(desk, 24)
+    words = (*RUN, "--workers", "4")
+    with desk.server(latency=30) as server:
+        assert desk.run(*words, "--run-dir", "other").code == 0
+        whole = stable(desk)
+        (desk.folder / "run").rename(desk.folder / "unbroken")
+        server.reset()
+        dice = random.Random(6)
+        kills = 0
+        for _ in range(4):
+            process = desk.start(*words)
+            time.sleep(dice.uniform(1.5, 4.0))
+            kills += process.poll() is None
+            process.kill()
+            process.communicate()
+        assert desk.run(*words).code == 0
+        assert kills >= 1
+        assert server.stats()["repeats_after_success"] <= 16 * kills
+    assert stable(desk) == whole
+    assert journal_is_whole(desk)
+
+
+def test_ctrl_c_once_finishes_what_is_in_flight(desk):
+    """Exit code 130, results of what is finished, and the way to go on."""
+    articles(desk, 40)
+    desk.set(FACTDESK_CONCURRENCY="1")
+    with desk.server(latency=100):
+        process = desk.start(*RUN, "--workers", "2")
+        for line in process.stderr:
+            if "done" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        stopped = finish(process)
+    assert stopped.code == 130, stopped.err
+    assert "the same command goes on" in stopped.err
+    assert 1 <= len(rows(desk)) < 40
+    assert journal_is_whole(desk)
+
+
+def test_ctrl_c_twice_stops_now(desk):
+    """Nothing is corrupt."""
+    articles(desk, 40)
+    with desk.server("always:slow=20"):
+        process = desk.start(*RUN)
+        time.sleep(4)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        stopped = finish(process)
+        assert time.monotonic() - began < 10
+    assert stopped.code == 130, stopped.err
+    assert journal_is_whole(desk)
+
+
+def test_a_second_run_is_refused_while_the_first_lives_and_allowed_after_it_died(desk):
+    """The lock is the operating system's: a kill frees it."""
+    articles(desk, 3)
+    with desk.server("always:slow=20"):
+        first = desk.start(*RUN)
+        while not (desk.folder / "run" / "run.pid").exists():
+            time.sleep(0.05)
+        refused = desk.run(*RUN)
+        first.kill()
+        first.communicate()
+    assert refused.code == 2
+    assert "is being worked on by process" in refused.complaint
+    with desk.server():
+        assert desk.run(*RUN).code == 0
+
+
+def test_one_poisoned_article_is_one_error_row_and_retry_runs_only_that(desk):
+    """The others are done."""
+    articles(desk, 6, poison=[3])
+    with desk.server("match=POISON:500"):
+        outcome = desk.run(*RUN)
+    assert outcome.code == 1
+    bad = [row for row in rows(desk) if row["state"] != "done"]
+    assert [row["id"] for row in bad] == ["a3"]
+    assert bad[0]["stage"] == "extract"
+    assert "500" in bad[0]["reason"]
+    with desk.server() as server:
+        assert desk.run("batch", "retry", "run", "--failed").code == 0
+        assert server.stats()["requests"] <= 5
+    assert {row["state"] for row in rows(desk)} == {"done"}
+
+
+@pytest.mark.parametrize("fault", ["key", "model", "quota"])
+def test_what_no_retry_can_cure_stops_the_batch_at_once(desk, fault):
+    """Exit code 2 with the cure; nobody is asked twice."""
+    articles(desk, 30)
+    with desk.server(f"always:{fault}") as server:
+        outcome = desk.run(*RUN, "--workers", "4")
+        stats = server.stats()
+    assert outcome.code == 2
+    assert outcome.complaint
+    assert stats["retried_fatal"] == 0
+    assert stats["requests"] <= 16
+
+
+def test_a_storm_of_faults_ends_in_a_result_or_a_named_error_for_each(desk):
+    """Nobody comes back too early."""
+    articles(desk, 20)
+    storm = ["every=5:429:retry-after=0.2", "every=7:500", "every=11:reset", "every=13:malformed", "every=19:truncate"]
+    with desk.server(*storm, "every=29:empty") as server:
+        desk.run(*RUN)
+        stats = server.stats()
+    found = rows(desk)
+    assert len(found) == 20
+    assert all(row["state"] == "done" or row["reason"] for row in found)
+    assert (stats["early_retries"], stats["retried_fatal"]) == (0, 0)
+    assert stats["requests"] < 20 * 3 * 8
+
+
+def test_a_budget_stops_the_batch_and_the_same_command_goes_on(desk):
+    """Exit code 1, and what was done is kept."""
+    articles(desk, 8)
+    with desk.server():
+        stopped = desk.run(*RUN, "--workers", "1", "--max-tokens", "1500")
+        assert stopped.code == 1
+        assert "budget of 1500 tokens is spent" in stopped.complaint
+        assert 1 <= len(rows(desk)) < 8
+        assert desk.run(*RUN, "--max-cost", "1").code == 2
+        assert desk.run(*RUN).code == 0
+
+
+@pytest.mark.parametrize("content", [None, b"\x00\x01\x02" * 400])
+def test_inputs_that_hold_no_article(desk, content):
+    """An empty folder is refused; a file that is no text is a rejected row."""
+    (desk.folder / "in").mkdir()
+    if content:
+        desk.write("in/a.txt", content)
+    with desk.server() as server:
+        outcome = desk.run("batch", "run", "in", "--out", "run", "--sources", "sources.jsonl")
+        assert server.stats()["requests"] == 0
+    if content is None:
+        assert (outcome.code, "names no article" in outcome.complaint) == (2, True)
+    else:
+        assert outcome.code == 1
+        assert [row["state"] for row in rows(desk)] == ["rejected"]

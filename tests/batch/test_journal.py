@@ -1,0 +1,100 @@
+"""The journal: a write that fails takes nothing with it."""
+
+from __future__ import annotations
+
+import resource
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from agent.batch.inputs import Row, read_inputs
+from agent.batch.journal import Item, Journal
+from agent.errors import ConfigError, StoreError
+
+
+class Failing:
+    """A connection whose n-th statement fails as a full disk does."""
+
+    def __init__(self, connection, nth):
+        self._connection, self._left = connection, nth
+
+    def __getattr__(self, name):
+        return getattr(self._connection, name)
+
+    def execute(self, *words):
+        self._left -= 1
+        if self._left == 0:
+            raise sqlite3.OperationalError("database or disk is full")
+        return self._connection.execute(*words)
+
+
+def fill(journal, count=12):
+    for number in range(count):
+        row = Row(f"p{number}", f"a{number}", None, extra={"n": number})
+        journal.save(row, number, Item(f"k{number}", "failed", "extract", "because"))
+
+
+@pytest.mark.parametrize("nth", range(1, 51))
+def test_the_nth_write_fails_and_nothing_finished_is_lost(tmp_path, nth):
+    """The error names the cure, the file is whole, and what was acknowledged is there; then it goes on."""
+    saved = 0
+    with Journal(tmp_path) as journal:
+        journal._db = Failing(journal._db, nth)
+        with pytest.raises(StoreError, match="free some space"):  # noqa: PT012 (some of them succeed)
+            for number in range(13):
+                row = Row(f"p{number}", f"a{number}", None)
+                journal.save(row, number, Item(f"k{number}", "failed", "extract", "because"))
+                saved += 1
+        assert saved < 13
+    with sqlite3.connect(tmp_path / "journal.sqlite") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+    with Journal(tmp_path) as journal:
+        assert len(list(journal.rows())) == saved
+        fill(journal)
+        assert len(list(journal.rows())) == 12
+
+
+def test_a_full_disk_is_told_and_the_journal_stays_readable(tmp_path):
+    """A real limit of the operating system, in a process of its own."""
+    code = (
+        "import sys; from pathlib import Path; from tests.batch.test_journal import fill; "
+        "from agent.batch.journal import Journal\n"
+        "from agent.errors import StoreError\n"
+        "try:\n  fill(Journal(Path(sys.argv[1])), 5000)\nexcept StoreError as error:\n  print(error)"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True, text=True, check=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)),
+    ).stdout  # fmt: skip
+    assert "free some space" in out
+    with Journal(tmp_path) as journal:
+        assert len(list(journal.rows())) > 10
+
+
+def test_a_journal_of_a_newer_version_is_refused_and_left_alone(tmp_path):
+    """It names the version."""
+    with Journal(tmp_path):
+        pass
+    with sqlite3.connect(tmp_path / "journal.sqlite") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(ConfigError, match="version 99"):
+        Journal(tmp_path)
+
+
+def test_inputs_of_every_kind_one_at_a_time(tmp_path):
+    """Bad rows are rows; the good ones after them are read."""
+    (tmp_path / "a.txt").write_text("A text.")
+    (tmp_path / "b.csv").write_text("id,text,desk\nx,Some text.,city\ny,,city\nz,More text.,sport\n")
+    (tmp_path / "c.jsonl").write_text('{"id": "p", "path": "a.txt", "date": "2020-01-02"}\n[1]\n{"text": "T."}\n')
+    (tmp_path / "d.pdf").write_bytes(b"no pdf")
+    found = list(read_inputs([str(tmp_path)]))
+    assert [row.id for row in found] == ["a.txt", "x", "y", "z", "p", "c.jsonl:2", "c.jsonl:3", "d.pdf"]
+    assert [row.article is None for row in found] == [False, False, True, False, False, True, False, True]
+    assert found[1].extra == {"desk": "city"}
+    assert found[4].article.published == "2020-01-02"
+    assert [row.place for row in read_inputs([str(tmp_path / "*.txt")])] == [str(tmp_path / "a.txt")]

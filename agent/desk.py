@@ -26,7 +26,7 @@ from agent.settings import Settings, load_settings
 from agent.small.base import Embedder
 from agent.sources import RecordedJudge, RecordedSources, StoreSources
 from agent.stages.cascade import CascadeJudge
-from agent.stages.guard import EntailmentGuard, RecordedGuard, guard_id
+from agent.stages.guard import EntailmentGuard, Guard, RecordedGuard, guard_id
 from agent.stages.judge import LanguageModelJudge, StanceJudge, prompt_name
 from agent.stages.reading import ReadingJudge, load_pool
 from agent.stages.stance import CrossEncoderJudge, PairScorer, load_calibration
@@ -82,7 +82,7 @@ async def open_desk(
             log=log,
             paid=lambda: cached.paid.model_copy(update={"seconds": round(time.monotonic() - began, 1)}),
             listener=listener,
-            guard=EntailmentGuard(strong_scorer(settings)),
+            guard=_guard(settings),
         )
     finally:
         await inner.aclose()
@@ -233,6 +233,11 @@ def _judge(model: ChatModel, settings: Settings) -> StanceJudge:
         return small_judge(settings)
     large = _language_model_judge(model, settings)
     return large if settings.cascade is None else CascadeJudge(small_judge(settings), large, sure=settings.cascade)
+
+
+def _guard(settings: Settings) -> Guard | None:
+    """None where the tokenizer was not pulled: a library's own embedder may do without it; the run records it."""
+    return EntailmentGuard(strong_scorer(settings)) if is_present(TOKENIZER, settings.cache_dir) else None
 
 
 def small_judge(settings: Settings) -> ReadingJudge:

@@ -20,6 +20,7 @@ CLAIM = [
     "end",
     "kind",
     "speaker",
+    "replaced",
     "verdict",
     "failure",
     "evidence",

@@ -13,7 +13,7 @@ from agent.domain import Claim, claim_id, short_hash
 from agent.stages.extract import Extracted, Window
 from agent.stages.stance import PairScorer, raw_scores
 
-LEAST = 0.05
+LEAST = 0.2
 """Least probability of support that lets a claim pass: measured by `evals.training.guard`, see the model card."""
 _CONTEXT_CHARACTERS = 240
 

@@ -24,6 +24,7 @@ from agent.batch.results import write_results
 from agent.batch.run import Desk, Plan, Progress, journal_of, rows_of, run_batch
 from agent.cli.view import plain, progress_view
 from agent.desk import embedder_of
+from agent.errors import AgentError, ConfigError
 from agent.ingest.private import open_store
 from agent.settings import load_settings
 
@@ -50,16 +51,19 @@ def work(call: Call, *, wanted: tuple[State | None, ...] = (None,)) -> None:
     price = price_of(settings.model, call.prices)
     budget = Budget(price=price, **(call.limits or {}))
     workers = call.workers or settings.concurrency
-    plan = Plan(out=call.out, workers=workers, wanted=wanted, budget=budget, limit=call.limit)
+    kept = js.dumps(asdict(call), default=str) if wanted == (None,) else ""
+    plan = Plan(out=call.out, workers=workers, wanted=wanted, budget=budget, limit=call.limit, call=kept)
     progress, view = Progress(), _View(json=call.json_progress)
     embedder = embedder_of(settings)
     with progress_view() as sources_view, open_store(settings, embedder, call.sources, sources_view) as store:
         desk = Desk(settings=settings, store=store, embedder=embedder, listener=lambda _: None)
         told = view.heard(progress)
-        asyncio.run(_stoppable(lambda: run_batch(rows, desk, plan, progress, told), progress))
+        try:
+            asyncio.run(_stoppable(lambda: run_batch(rows, desk, plan, progress, told), progress))
+        except AgentError:
+            _save_results(call.out, progress)
+            raise
     with journal_of(call.out) as journal:
-        if wanted == (None,):
-            journal.set_meta("call", js.dumps(asdict(call), default=str))
         written = write_results(journal, call.out)
         counts = journal.counts()
     _say_end(progress, counts, written, cost=price.of(progress.usage) if price else None)
@@ -69,14 +73,21 @@ def work(call: Call, *, wanted: tuple[State | None, ...] = (None,)) -> None:
         raise typer.Exit(1)
 
 
+def _save_results(out: Path, progress: Progress) -> None:
+    """Results of what was finished before a fatal error; of a batch that is not ours, nothing is touched."""
+    if not progress.is_entered:
+        return
+    with suppress(AgentError), journal_of(out) as journal:  # the error that ended the batch is the one to tell
+        for path in write_results(journal, out):
+            print(f"written: {path}", file=sys.stderr)
+
+
 def work_again(out: Path, *, workers: int | None, json_progress: bool) -> None:
     """Those that failed, with the inputs and settings of the batch."""
-    from agent.errors import ConfigError
-
     with journal_of(out) as journal:
         kept = journal.meta("call")
     if kept is None:
-        raise ConfigError(f"batch {str(out)!r} has not come to its end: give its `batch run` command again first")
+        raise ConfigError(f"batch {str(out)!r} keeps no inputs: give its `batch run` command again")
     before = js.loads(kept)
     sources = [Path(name) for name in before["sources"]]
     call = Call(before["inputs"], out, before["chosen"], sources, workers, json_progress=json_progress)

@@ -6,7 +6,10 @@ import json
 import random
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -219,3 +222,50 @@ def test_inputs_that_hold_no_article(desk, content):
     else:
         assert outcome.code == 1
         assert [row["state"] for row in rows(desk)] == ["rejected"]
+
+
+def test_after_a_kill_retry_knows_the_inputs(desk):
+    """What failed before the kill is tried again."""
+    articles(desk, 30, poison=[1])
+    with desk.server("match=POISON:500", latency=30):
+        process = desk.start(*RUN, "--workers", "1")
+        for line in process.stderr:
+            if "failed" in line:
+                break
+        process.kill()
+        process.communicate()
+    with desk.server():
+        outcome = desk.run("batch", "retry", "run", "--failed")
+    assert "no inputs" not in outcome.err
+    found = {row["id"]: row["state"] for row in rows(desk)}
+    assert found["a1"] == "done"
+    assert len(found) < 30
+
+
+def test_a_fatal_error_leaves_results_of_what_was_finished_and_the_same_command_goes_on(desk):
+    """Also with other settings that change no result."""
+    articles(desk, 6)
+    with desk.server():
+        assert desk.run(*RUN, "--limit", "2", "--workers", "1").code == 1
+    (desk.folder / "run" / "articles.jsonl").unlink()
+    with desk.server("always:key"):
+        outcome = desk.run(*RUN)
+    assert (outcome.code, len(rows(desk))) == (2, 2)
+    with desk.server():
+        desk.set(FACTDESK_CONCURRENCY="3", FACTDESK_TIMEOUT="7")
+        assert desk.run(*RUN, "--workers", "5").code == 0
+        desk.set(FACTDESK_MODEL="other")
+        refused = desk.run(*RUN)
+    assert (refused.code, "another models" in refused.complaint) == (2, True)
+    assert len(rows(desk)) == 6
+
+
+def test_the_documented_example_runs(desk):
+    """As it stands in docs/batch.md, to a frame with a row a claim."""
+    pytest.importorskip("pandas", reason="pandas is no dependency of factdesk")
+    page = (Path(__file__).parents[2] / "docs" / "batch.md").read_text(encoding="utf-8")
+    code = page.split("```python\n")[1].split("```")[0].replace("The bridge opened in 1931.", TEXT.format(n=3))
+    with desk.server():
+        assert desk.run("store", "add", "sources.jsonl", "--store", "my-store").code == 0
+        done = subprocess.run([sys.executable, "-c", code], cwd=desk.folder, capture_output=True, text=True, check=True)
+    assert done.stdout.count("supported") == 2, done.stdout

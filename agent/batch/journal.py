@@ -87,6 +87,10 @@ class Journal:
         rows = self._rows("SELECT state FROM items WHERE key = ?", key)
         return rows[0][0] if rows else None
 
+    def is_finished(self, place: str) -> bool:
+        """Whether the input at this place has come to an end."""
+        return bool(self._rows("SELECT 1 FROM inputs JOIN items USING (key) WHERE place = ?", place))
+
     def link(self, row: Row, ordinal: int, key: str) -> None:
         """Say that the input at this place is the article with this key."""
         known = self._rows("SELECT ordinal, id, extra, key FROM inputs WHERE place = ?", row.place)

@@ -34,6 +34,8 @@ class Progress:
     claims: Counter[str] = field(default_factory=Counter)
     usage: Usage = field(default_factory=Usage)
     """Paid in this call."""
+    characters: int = 0
+    """Length of the articles finished in this call."""
     stopped: str = ""
     """Why no more articles are taken; empty when all are."""
     is_entered: bool = False
@@ -98,11 +100,12 @@ async def run_batch(
             try:
                 async for row, item in run_articles(iter(rows), work):
                     progress.finished[item.state] += 1
+                    progress.characters += len(row.article.text) if row.article else 0
                     progress.claims.update(item.claims)
                     progress.usage = deps.paid()
                     told(row, item)
             finally:
-                _add_usage(journal, deps.paid())
+                _add_usage(journal, deps.paid(), progress)
 
 
 def _enter(journal: Journal, facts: dict[str, object], plan: Plan) -> str:
@@ -124,9 +127,11 @@ def _enter(journal: Journal, facts: dict[str, object], plan: Plan) -> str:
     return journal.meta("started") or ""
 
 
-def _add_usage(journal: Journal, paid: Usage) -> None:
+def _add_usage(journal: Journal, paid: Usage, progress: Progress) -> None:
     before = Usage.model_validate_json(journal.meta("usage") or "{}")
     journal.set_meta("usage", (before + paid).model_dump_json())
+    for name, more in (("articles", progress.finished.total()), ("characters", progress.characters)):
+        journal.set_meta(f"measured_{name}", str(int(journal.meta(f"measured_{name}") or 0) + more))
 
 
 def rows_of(inputs: Sequence[str]) -> Iterable[Row]:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json as js
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
 
-from agent.batch.budget import Budget, price_of
+from agent.batch.budget import Budget, Price, price_of
 from agent.batch.engine import FAILED
 from agent.batch.inputs import Row
 from agent.batch.journal import Item, State
+from agent.batch.left import estimate, measured
 from agent.batch.results import write_results
 from agent.batch.run import Desk, Plan, Progress, journal_of, rows_of, run_batch
 from agent.cli.view import plain, progress_view
@@ -42,6 +44,9 @@ class Call:
     limits: dict[str, Any] | None = None
     prices: Path | None = None
     json_progress: bool = False
+    dry_run: int | None = None
+    """Articles of the sample; None is no dry run."""
+    folder: str = field(default_factory=os.getcwd)
 
 
 def work(call: Call, *, wanted: tuple[State | None, ...] = (None,)) -> None:
@@ -49,10 +54,20 @@ def work(call: Call, *, wanted: tuple[State | None, ...] = (None,)) -> None:
     settings = load_settings(call.chosen)
     rows = rows_of(call.inputs)
     price = price_of(settings.model, call.prices)
+    if call.dry_run is not None and _is_measured(call.out):
+        _say_estimate(call, price)
+        return
     budget = Budget(price=price, **(call.limits or {}))
     workers = call.workers or settings.concurrency
     kept = js.dumps(asdict(call), default=str) if wanted == (None,) else ""
-    plan = Plan(out=call.out, workers=workers, wanted=wanted, budget=budget, limit=call.limit, call=kept)
+    plan = Plan(
+        out=call.out,
+        workers=workers,
+        wanted=wanted,
+        budget=budget,
+        limit=call.limit if call.dry_run is None else call.dry_run,
+        call=kept,
+    )
     progress, view = Progress(), _View(json=call.json_progress)
     embedder = embedder_of(settings)
     with progress_view() as sources_view, open_store(settings, embedder, call.sources, sources_view) as store:
@@ -69,8 +84,30 @@ def work(call: Call, *, wanted: tuple[State | None, ...] = (None,)) -> None:
     _say_end(progress, counts, written, cost=price.of(progress.usage) if price else None)
     if progress.stopped == _INTERRUPTED:
         raise SystemExit(130)
+    if call.dry_run is not None:
+        _say_estimate(call, price)
+        return
     if progress.stopped or set(counts) - {"done"}:
         raise typer.Exit(1)
+
+
+def _is_measured(out: Path) -> bool:
+    if not (out / "journal.sqlite").is_file():
+        return False
+    with journal_of(out) as journal:
+        return measured(journal)[0].model_calls > 0
+
+
+def _say_estimate(call: Call, price: Price | None) -> None:
+    with journal_of(call.out) as journal:
+        found = estimate(call.inputs, journal, price)
+    print(f"left: {found.articles} articles, {found.characters} characters")
+    if found.calls is None or found.tokens is None or found.seconds is None:
+        print("nothing was measured, so there is no estimate: give --dry-run a sample, such as 3")
+        return
+    money = "price unknown" if found.cost is None else f"{found.cost:.4f} US dollars"
+    print(f"estimate: {found.calls:.0f} model calls, {found.tokens:.0f} tokens, {money}, {found.seconds:.0f} s")
+    print(f"in proportion to what {found.measured_articles} finished articles of this batch took, by length")
 
 
 def _save_results(out: Path, progress: Progress) -> None:

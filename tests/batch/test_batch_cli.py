@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -269,3 +270,37 @@ def test_the_documented_example_runs(desk):
         assert desk.run("store", "add", "sources.jsonl", "--store", "my-store").code == 0
         done = subprocess.run([sys.executable, "-c", code], cwd=desk.folder, capture_output=True, text=True, check=True)
     assert done.stdout.count("supported") == 2, done.stdout
+
+
+def test_a_dry_run_verifies_a_sample_and_tells_what_the_rest_will_take(desk):
+    """The sample is kept; a second estimate asks nobody; it is near what the rest then takes.
+
+    Every article has a claim in common, paid for once: a sample of few is told too much.
+    """
+    articles(desk, 12)
+    with desk.server() as server:
+        first = desk.run(*RUN, "--workers", "1", "--dry-run", "4")
+        sample = server.stats()["requests"]
+        again = desk.run(*RUN, "--dry-run", "4")
+        assert server.stats()["requests"] == sample > 0
+        assert desk.run(*RUN).code == 0
+        rest = server.stats()["requests"] - sample
+    assert (first.code, again.code) == (0, 0), first.err
+    assert "left: 8 articles" in first.out
+    assert "price unknown" in first.out
+    told = int(re.search(r"estimate: (\d+) model calls", again.out)[1])
+    assert told == pytest.approx(rest, rel=0.25)
+
+
+def test_what_was_not_done_is_listed(desk):
+    """In status and results; nothing is left when all is done."""
+    articles(desk, 4)
+    with desk.server():
+        desk.run(*RUN, "--limit", "1", "--workers", "1")
+        left = json.loads(desk.run("batch", "status", "run", "--json").out)["left"]
+        assert left == ["many.jsonl:2", "many.jsonl:3", "many.jsonl:4"]
+        assert "not done: 3 (many.jsonl:2" in desk.run("batch", "status", "run").out
+        listed = (desk.folder / "run" / "left.csv").read_text(encoding="utf-8").splitlines()
+        assert listed[1:] == ['"many.jsonl:2","a1"', '"many.jsonl:3","a2"', '"many.jsonl:4","a3"']
+        desk.run(*RUN)
+    assert json.loads(desk.run("batch", "status", "run", "--json").out)["left"] == []

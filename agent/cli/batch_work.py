@@ -27,8 +27,12 @@ from agent.batch.run import Desk, Plan, Progress, journal_of, rows_of, run_batch
 from agent.cli.view import plain, progress_view
 from agent.desk import embedder_of
 from agent.errors import AgentError, ConfigError
+from agent.events import Event, Waiting
 from agent.ingest.private import open_store
-from agent.settings import load_settings
+from agent.settings import Settings, load_settings
+
+_OUTAGE = 1800.0
+"""Seconds for which a batch waits for a server that is down, unless the settings say otherwise."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Call:
 
 def work(call: Call, *, wanted: tuple[State | None, ...] = (None,)) -> None:
     """Run it, write the results, say how it went."""
-    settings = load_settings(call.chosen)
+    settings = _patient(load_settings(call.chosen))
     rows = rows_of(call.inputs)
     price = price_of(settings.model, call.prices)
     if call.dry_run is not None and _is_measured(call.out):
@@ -71,7 +75,7 @@ def work(call: Call, *, wanted: tuple[State | None, ...] = (None,)) -> None:
     progress, view = Progress(), _View(json=call.json_progress)
     embedder = embedder_of(settings)
     with progress_view() as sources_view, open_store(settings, embedder, call.sources, sources_view) as store:
-        desk = Desk(settings=settings, store=store, embedder=embedder, listener=lambda _: None)
+        desk = Desk(settings=settings, store=store, embedder=embedder, listener=_heard)
         told = view.heard(progress)
         try:
             asyncio.run(_stoppable(lambda: run_batch(rows, desk, plan, progress, told), progress))
@@ -89,6 +93,15 @@ def work(call: Call, *, wanted: tuple[State | None, ...] = (None,)) -> None:
         return
     if progress.stopped or set(counts) - {"done"}:
         raise typer.Exit(1)
+
+
+def _patient(settings: Settings) -> Settings:
+    return settings if "outage" in settings.model_fields_set else settings.model_copy(update={"outage": _OUTAGE})
+
+
+def _heard(event: Event) -> None:
+    if isinstance(event, Waiting):
+        print(plain(f"factdesk: {event.what}"), file=sys.stderr, flush=True)
 
 
 def _is_measured(out: Path) -> bool:

@@ -18,7 +18,7 @@ from agent.errors import ConfigError, InputError
 from agent.events import Listener, Waiting, ignore
 from agent.llm.base import ChatModel, ClosableModel, StreamingModel
 from agent.llm.cache import CachedModel, ReplayModel
-from agent.llm.retry import RetryingModel
+from agent.llm.retry import Limits, RetryingModel
 from agent.models.registry import EMBEDDER, LANGUAGE_MODEL, TOKENIZER, ModelFile, is_present, model_path
 from agent.pipeline import Deps, verify_statement, verify_text
 from agent.runlog import RunLog
@@ -68,9 +68,7 @@ async def open_desk(
     """
     inner = model or language_model_of(settings, listener)
     try:
-        retrying = RetryingModel(
-            inner, attempts=settings.attempts, wait_base=settings.wait_base, concurrency=settings.concurrency
-        )
+        retrying = _patient(inner, settings, listener)
         cached = CachedModel(retrying, log)
         began = time.monotonic()
         when = TimeLimit(as_of=settings.as_of, undated=settings.undated)
@@ -86,6 +84,20 @@ async def open_desk(
         )
     finally:
         await inner.aclose()
+
+
+def _patient(model: ChatModel, settings: Settings, listener: Listener) -> RetryingModel:
+    limits = Limits(
+        requests_per_minute=settings.requests_per_minute,
+        tokens_per_minute=settings.tokens_per_minute,
+        deadline=settings.call_deadline,
+        outage=settings.outage,
+        first_pause=max(4 * settings.wait_base, 0.1),
+        tell=lambda what: listener(Waiting(what=what)),
+    )
+    return RetryingModel(
+        model, attempts=settings.attempts, wait_base=settings.wait_base, concurrency=settings.concurrency, limits=limits
+    )
 
 
 def describe_run(article: Document, deps: Deps, store: PassageStore, embedder: Embedder, *, whole: bool = False) -> Run:

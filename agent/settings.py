@@ -69,6 +69,13 @@ class Settings(Data):
     """Tries of one model call, the first included."""
     wait_base: float = Field(default=0.5, ge=0)
     """Seconds of the first back-off between tries; 0 switches waiting off, in tests."""
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    """Most model calls a minute, tries again included, for all calls together."""
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    call_deadline: float | None = Field(default=None, gt=0)
+    """Seconds for one model call with all its tries and waits, as long as the server is up."""
+    outage: float = Field(default=0, ge=0)
+    """Seconds for which calls wait for a server that is down; 0: they do not. A batch waits half an hour."""
 
     cache_dir: Path
     store_dir: Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,6 +50,16 @@ def read_inputs(inputs: Sequence[str]) -> Iterator[Row]:
             yield from _rows(path)
 
 
+def read_places(inputs: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Place and id of every article of the inputs in order, without reading files that are one article."""
+    for given in inputs:
+        for path in _paths(given):
+            if path.suffix.lower() in _TABLES:
+                yield from ((row.place, row.id) for row in _rows(path, _place))
+            else:
+                yield str(path), path.name
+
+
 def check_inputs(inputs: Sequence[str]) -> None:
     """Whether each input names something.
 
@@ -77,7 +87,7 @@ def _paths(given: str) -> Iterator[Path]:
         yield from (Path(name) for name in sorted(glob.glob(given, recursive=True)))  # noqa: PTH207 (absolute patterns)
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def _rows(path: Path, made: Callable[[Path, int, object], Row] | None = None) -> Iterator[Row]:
     reader = _TABLES.get(path.suffix.lower())
     if reader is None:
         yield _file(path)
@@ -85,7 +95,7 @@ def _rows(path: Path) -> Iterator[Row]:
     number = 0
     try:
         for number, found in reader(path):
-            yield _row(path, number, found)
+            yield (made or _row)(path, number, found)
     except (InputError, csv.Error, OSError, ValueError) as error:
         yield Row(f"{path}:{number + 1}", f"{path.name}:{number + 1}", None, f"{error}")
 
@@ -95,6 +105,11 @@ def _file(path: Path) -> Row:
         return Row(str(path), path.name, read_document(path, untitled=path.stem))
     except InputError as error:
         return Row(str(path), path.name, None, str(error))
+
+
+def _place(path: Path, number: int, found: object) -> Row:
+    name = found.get("id") if isinstance(found, dict) else None
+    return Row(f"{path}:{number}", str(name or f"{path.name}:{number}"), None)
 
 
 def _row(path: Path, number: int, found: object) -> Row:

@@ -87,6 +87,10 @@ class Journal:
         rows = self._rows("SELECT state FROM items WHERE key = ?", key)
         return rows[0][0] if rows else None
 
+    def is_finished(self, place: str) -> bool:
+        """Whether the input at this place has come to an end."""
+        return bool(self._rows("SELECT 1 FROM inputs JOIN items USING (key) WHERE place = ?", place))
+
     def link(self, row: Row, ordinal: int, key: str) -> None:
         """Say that the input at this place is the article with this key."""
         known = self._rows("SELECT ordinal, id, extra, key FROM inputs WHERE place = ?", row.place)
@@ -112,14 +116,14 @@ class Journal:
 
     def rows(self) -> Iterator[tuple[Row, Item]]:
         """Every input that has come to an end, in the order of the inputs, one at a time."""
-        last = -1
+        last = (-1, "")  # two calls with different inputs give the same ordinal to different places
         query = (
             "SELECT ordinal, place, id, extra, items.* FROM inputs JOIN items USING (key)"
-            " WHERE ordinal > ? ORDER BY ordinal LIMIT 100"
+            " WHERE (ordinal, place) > (?, ?) ORDER BY ordinal, place LIMIT 100"
         )
-        while found := self._rows(query, last):
+        while found := self._rows(query, *last):
             for ordinal, place, name, extra, key, state, stage, reason, claims, blob in found:
-                last = ordinal
+                last = (ordinal, place)
                 result = self._result(blob) if blob is not None else None
                 item = Item(key, state, stage, reason, json.loads(claims), result)
                 yield Row(place, name, None, extra=json.loads(extra)), item

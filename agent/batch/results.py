@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from agent.batch.inputs import Row
 from agent.batch.journal import Item, Journal
+from agent.batch.left import articles_left
 from agent.errors import StoreError
 from agent.report.contract import State, to_json
 from agent.report.html import to_html
@@ -23,8 +24,8 @@ _LABELS = (State.SUPPORTED, State.REFUTED, State.CONFLICTING, State.NOT_ENOUGH_E
 
 
 def write_results(journal: Journal, folder: Path) -> tuple[Path, ...]:
-    """All result files: `articles.jsonl`, `claims.csv`, `claimreview.json`, `index.html` with `pages/`, and
-    `claims.parquet` where pyarrow is installed.
+    """All result files: `articles.jsonl`, `claims.csv`, `claimreview.json`, `index.html` with `pages/`,
+    `left.csv` where the inputs are known, and `claims.parquet` where pyarrow is installed.
 
     Raises:
         StoreError: one cannot be written.
@@ -32,6 +33,7 @@ def write_results(journal: Journal, folder: Path) -> tuple[Path, ...]:
     try:
         made = [_articles(journal, folder), _claims(journal, folder), _reviews(journal, folder)]
         made += [_index(journal, folder)]
+        made += [path] if (path := _left(journal, folder)) else []
         made += [path] if (path := _parquet(journal, folder)) else []
     except OSError as error:
         raise StoreError(
@@ -95,6 +97,19 @@ def _table(journal: Journal) -> Iterator[dict[str, Any]]:
         empty = dict.fromkeys(COLUMNS)
         for claim in (claim_rows(item.result) if item.result else []) or [empty]:
             yield own | claim
+
+
+def _left(journal: Journal, folder: Path) -> Path | None:
+    """The inputs that are not finished."""
+    left = articles_left(journal)
+    if left is None:
+        return None
+    path = folder / "left.csv"
+    with _whole(path) as file:
+        writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        writer.writerow(("place", "article_id"))
+        writer.writerows([safe_cell(value) for value in one] for one in left)
+    return path
 
 
 def _parquet(journal: Journal, folder: Path) -> Path | None:

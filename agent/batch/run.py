@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,8 +34,12 @@ class Progress:
     claims: Counter[str] = field(default_factory=Counter)
     usage: Usage = field(default_factory=Usage)
     """Paid in this call."""
+    characters: int = 0
+    """Length of the articles finished in this call."""
     stopped: str = ""
     """Why no more articles are taken; empty when all are."""
+    is_entered: bool = False
+    """The journal is ours: lock held, configuration the same."""
 
     def stop(self, reason: str) -> None:
         """Take no more articles; those in flight are finished."""
@@ -64,6 +68,8 @@ class Plan:
     budget: Budget = field(default_factory=Budget)
     limit: int | None = None
     """Most articles in this call."""
+    call: str = ""
+    """What the command was told, kept before any work so that `batch retry` can begin it again after a kill."""
 
 
 async def run_batch(
@@ -78,7 +84,8 @@ async def run_batch(
     with held(plan.out), Journal(plan.out) as journal, RunLog(desk.settings.run_dir) as log:
         async with open_desk(desk.settings, desk.store, log, desk.listener, model=desk.model) as deps:
             facts = facts_of(deps, desk.store, desk.embedder)
-            started = _enter(journal, facts, plan.out)
+            started = _enter(journal, facts, plan)
+            progress.is_entered = True
 
             def should_stop() -> bool:
                 progress.usage = deps.paid()
@@ -93,14 +100,15 @@ async def run_batch(
             try:
                 async for row, item in run_articles(iter(rows), work):
                     progress.finished[item.state] += 1
+                    progress.characters += len(row.article.text) if row.article else 0
                     progress.claims.update(item.claims)
                     progress.usage = deps.paid()
                     told(row, item)
             finally:
-                _add_usage(journal, deps.paid())
+                _add_usage(journal, deps.paid(), progress)
 
 
-def _enter(journal: Journal, facts: dict[str, object], out: Path) -> str:
+def _enter(journal: Journal, facts: dict[str, object], plan: Plan) -> str:
     """Enter the configuration in a new journal, or refuse one that differs; gives the time of the first start."""
     now = json.dumps(facts, sort_keys=True)
     before = journal.meta("facts")
@@ -111,15 +119,19 @@ def _enter(journal: Journal, facts: dict[str, object], out: Path) -> str:
         old = json.loads(before)
         changed = ", ".join(name for name in sorted(facts) if facts[name] != old.get(name))
         raise ConfigError(
-            f"batch {str(out)!r} was begun with another {changed}: give another --out (calls that were paid are kept"
-            " and not paid again), or go back to what it was"
+            f"batch {str(plan.out)!r} was begun with another {changed}: give another --out (calls that were paid are"
+            " kept and not paid again), or go back to what it was"
         )
+    if plan.call:
+        journal.set_meta("call", plan.call)
     return journal.meta("started") or ""
 
 
-def _add_usage(journal: Journal, paid: Usage) -> None:
+def _add_usage(journal: Journal, paid: Usage, progress: Progress) -> None:
     before = Usage.model_validate_json(journal.meta("usage") or "{}")
     journal.set_meta("usage", (before + paid).model_dump_json())
+    for name, more in (("articles", progress.finished.total()), ("characters", progress.characters)):
+        journal.set_meta(f"measured_{name}", str(int(journal.meta(f"measured_{name}") or 0) + more))
 
 
 def rows_of(inputs: Sequence[str]) -> Iterable[Row]:
@@ -135,9 +147,10 @@ def rows_of(inputs: Sequence[str]) -> Iterable[Row]:
 async def verify_many(
     articles: Iterable[Row], desk: Desk, *, out: Path, workers: int | None = None
 ) -> AsyncIterator[tuple[Row, Item]]:
-    """Verify articles; gives each as it is finished, and those that an earlier call finished at the end.
+    """Verify articles; gives each of them once: as it is finished, then those finished before or twice given, in order.
 
-    With the guarantees of `factdesk batch run`: `out` holds the journal, and the same call again goes on.
+    With the guarantees of `factdesk batch run`: `out` holds the journal, and the same call again goes on. What the
+    journal holds of other calls is not given. Rows must have different places.
 
     Raises:
         ConfigError: as `run_batch` does.
@@ -146,14 +159,19 @@ async def verify_many(
     import asyncio
 
     fresh: asyncio.Queue[tuple[Row, Item] | None] = asyncio.Queue()
-    seen: set[str] = set()
+    owed: set[str] = set()
+
+    def noted() -> Iterator[Row]:
+        for row in articles:
+            owed.add(row.place)
+            yield row
 
     def told(row: Row, item: Item) -> None:
-        seen.add(row.place)
+        owed.discard(row.place)
         fresh.put_nowait((row, item))
 
     plan = Plan(out=out, workers=workers or desk.settings.concurrency)
-    task = asyncio.create_task(run_batch(articles, desk, plan, Progress(), told))
+    task = asyncio.create_task(run_batch(noted(), desk, plan, Progress(), told))
     task.add_done_callback(lambda _: fresh.put_nowait(None))
     try:
         while (found := await fresh.get()) is not None:
@@ -162,9 +180,11 @@ async def verify_many(
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+    if not owed:
+        return
     with journal_of(out) as journal:
         for row, item in journal.rows():
-            if row.place not in seen:
+            if row.place in owed:
                 yield row, item
 
 

@@ -11,6 +11,7 @@ import typer
 from agent.cli import options as opt
 
 app = typer.Typer(no_args_is_help=True, help="Verify many articles; the same command again goes on.")
+_SHOWN = 3
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a batch.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Articles worked on at once.")]
 MaxTokensOption = Annotated[int | None, typer.Option("--max-tokens", min=1, help="Stop after so many tokens.")]
@@ -45,6 +46,12 @@ def run(
     max_cost: MaxCostOption = None,
     max_time: MaxTimeOption = None,
     prices: PricesOption = None,
+    dry_run: Annotated[
+        int | None,
+        typer.Option(
+            "--dry-run", min=0, metavar="N", help="Verify at most N articles, then say what the rest will take."
+        ),
+    ] = None,
     json_progress: JsonProgressOption = False,
     run_dir: opt.RunDirOption = None,
 ) -> None:
@@ -61,7 +68,7 @@ def run(
         "abstain_below": abstain_below, "judge": judge, "cascade": cascade, "run_dir": run_dir,
     }  # fmt: skip
     limits = {"tokens": max_tokens, "cost": max_cost, "seconds": max_time}
-    work(Call(inputs, out, chosen, sources or [], workers, limit, limits, prices, json_progress))
+    work(Call(inputs, out, chosen, sources or [], workers, limit, limits, prices, json_progress, dry_run))
 
 
 @app.command()
@@ -85,22 +92,33 @@ def status(run: RunArgument, json: opt.JsonOption = False) -> None:
     """Say how far a batch is."""
     from json import dumps
 
+    from agent.batch.left import articles_left
     from agent.batch.lock import is_held
     from agent.batch.run import journal_of
     from agent.domain import Usage
 
     with journal_of(run) as journal:
         usage = Usage.model_validate_json(journal.meta("usage") or "{}")
+        left = articles_left(journal)
+        names = None if left is None else [place for place, _ in left]
         found = {
-            "running": is_held(run), "started": journal.meta("started"), "articles": journal.counts(),
+            "running": is_held(run), "left": names, "started": journal.meta("started"), "articles": journal.counts(),
             "claims": journal.claims(), "usage": usage.model_dump(mode="json"),
         }  # fmt: skip
     if json:
         print(dumps(found, indent=2))
         return
     print(f"{'running' if found['running'] else 'not running'}, begun {found['started']}")
+    print("not done: " + _some(names))
     for name in ("articles", "claims", "usage"):
         print(f"{name}: {found[name]}")
+
+
+def _some(names: list[str] | None) -> str:
+    if names is None:
+        return "unknown; ask in the folder where the batch was begun"
+    more = ", ..." if len(names) > _SHOWN else ""
+    return f"{len(names)} ({', '.join(names[:_SHOWN])}{more})" if names else "0"
 
 
 @app.command()

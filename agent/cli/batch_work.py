@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import json as js
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
 
-from agent.batch.budget import Budget, price_of
+from agent.batch.budget import Budget, Price, price_of
 from agent.batch.engine import FAILED
 from agent.batch.inputs import Row
 from agent.batch.journal import Item, State
+from agent.batch.left import estimate, measured
 from agent.batch.results import write_results
 from agent.batch.run import Desk, Plan, Progress, journal_of, rows_of, run_batch
 from agent.cli.view import plain, progress_view
 from agent.desk import embedder_of
+from agent.errors import AgentError, ConfigError
+from agent.events import Event, Waiting
 from agent.ingest.private import open_store
-from agent.settings import load_settings
+from agent.settings import Settings, load_settings
+
+_OUTAGE = 1800.0
+"""Seconds for which a batch waits for a server that is down, unless the settings say otherwise."""
 
 
 @dataclass(frozen=True)
@@ -41,42 +48,96 @@ class Call:
     limits: dict[str, Any] | None = None
     prices: Path | None = None
     json_progress: bool = False
+    dry_run: int | None = None
+    """Articles of the sample; None is no dry run."""
+    folder: str = field(default_factory=os.getcwd)
 
 
 def work(call: Call, *, wanted: tuple[State | None, ...] = (None,)) -> None:
     """Run it, write the results, say how it went."""
-    settings = load_settings(call.chosen)
+    settings = _patient(load_settings(call.chosen))
     rows = rows_of(call.inputs)
     price = price_of(settings.model, call.prices)
+    if call.dry_run is not None and _is_measured(call.out):
+        _say_estimate(call, price)
+        return
     budget = Budget(price=price, **(call.limits or {}))
     workers = call.workers or settings.concurrency
-    plan = Plan(out=call.out, workers=workers, wanted=wanted, budget=budget, limit=call.limit)
+    kept = js.dumps(asdict(call), default=str) if wanted == (None,) else ""
+    plan = Plan(
+        out=call.out,
+        workers=workers,
+        wanted=wanted,
+        budget=budget,
+        limit=call.limit if call.dry_run is None else call.dry_run,
+        call=kept,
+    )
     progress, view = Progress(), _View(json=call.json_progress)
     embedder = embedder_of(settings)
     with progress_view() as sources_view, open_store(settings, embedder, call.sources, sources_view) as store:
-        desk = Desk(settings=settings, store=store, embedder=embedder, listener=lambda _: None)
+        desk = Desk(settings=settings, store=store, embedder=embedder, listener=_heard)
         told = view.heard(progress)
-        asyncio.run(_stoppable(lambda: run_batch(rows, desk, plan, progress, told), progress))
+        try:
+            asyncio.run(_stoppable(lambda: run_batch(rows, desk, plan, progress, told), progress))
+        except AgentError:
+            _save_results(call.out, progress)
+            raise
     with journal_of(call.out) as journal:
-        if wanted == (None,):
-            journal.set_meta("call", js.dumps(asdict(call), default=str))
         written = write_results(journal, call.out)
         counts = journal.counts()
     _say_end(progress, counts, written, cost=price.of(progress.usage) if price else None)
     if progress.stopped == _INTERRUPTED:
         raise SystemExit(130)
+    if call.dry_run is not None:
+        _say_estimate(call, price)
+        return
     if progress.stopped or set(counts) - {"done"}:
         raise typer.Exit(1)
 
 
+def _patient(settings: Settings) -> Settings:
+    return settings if "outage" in settings.model_fields_set else settings.model_copy(update={"outage": _OUTAGE})
+
+
+def _heard(event: Event) -> None:
+    if isinstance(event, Waiting):
+        print(plain(f"factdesk: {event.what}"), file=sys.stderr, flush=True)
+
+
+def _is_measured(out: Path) -> bool:
+    if not (out / "journal.sqlite").is_file():
+        return False
+    with journal_of(out) as journal:
+        return measured(journal)[0].model_calls > 0
+
+
+def _say_estimate(call: Call, price: Price | None) -> None:
+    with journal_of(call.out) as journal:
+        found = estimate(call.inputs, journal, price)
+    print(f"left: {found.articles} articles, {found.characters} characters")
+    if found.calls is None or found.tokens is None or found.seconds is None:
+        print("nothing was measured, so there is no estimate: give --dry-run a sample, such as 3")
+        return
+    money = "price unknown" if found.cost is None else f"{found.cost:.4f} US dollars"
+    print(f"estimate: {found.calls:.0f} model calls, {found.tokens:.0f} tokens, {money}, {found.seconds:.0f} s")
+    print(f"in proportion to what {found.measured_articles} finished articles of this batch took, by length")
+
+
+def _save_results(out: Path, progress: Progress) -> None:
+    """Results of what was finished before a fatal error; of a batch that is not ours, nothing is touched."""
+    if not progress.is_entered:
+        return
+    with suppress(AgentError), journal_of(out) as journal:  # the error that ended the batch is the one to tell
+        for path in write_results(journal, out):
+            print(f"written: {path}", file=sys.stderr)
+
+
 def work_again(out: Path, *, workers: int | None, json_progress: bool) -> None:
     """Those that failed, with the inputs and settings of the batch."""
-    from agent.errors import ConfigError
-
     with journal_of(out) as journal:
         kept = journal.meta("call")
     if kept is None:
-        raise ConfigError(f"batch {str(out)!r} has not come to its end: give its `batch run` command again first")
+        raise ConfigError(f"batch {str(out)!r} keeps no inputs: give its `batch run` command again")
     before = js.loads(kept)
     sources = [Path(name) for name in before["sources"]]
     call = Call(before["inputs"], out, before["chosen"], sources, workers, json_progress=json_progress)

@@ -5,17 +5,50 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.wait import wait_random_exponential
 
-from agent.errors import ConfigError, TransientModelError
+from agent.errors import ConfigError, ModelError, TransientModelError
 from agent.llm.base import ChatModel, ChatReply, ChatRequest
+from agent.llm.limits import Breaker, Pace, tokens_of
 
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 120.0
 """Seconds; a server that asks for more is treated as unavailable."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What all calls of a model together may do, and how long one may take."""
+
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    deadline: float | None = None
+    """Seconds of one call with all its tries and waits, from its first try; an outage does not count."""
+    outage: float = 0
+    """Seconds for which an outage is waited out; 0: not at all."""
+    first_pause: float = 2
+    tell: Callable[[str], None] = log.warning
+
+
+@dataclass
+class _Call:
+    """One call through all its tries."""
+
+    sha256: str
+    tries: int = 0
+    """While the server was up."""
+    began: float | None = None
+    paused: float = 0
+
+    @property
+    def seconds(self) -> float:
+        """Since the first try, without the time for which the server was down."""
+        return 0 if self.began is None else time.monotonic() - self.began - self.paused
 
 
 class RetryingModel:
@@ -28,15 +61,22 @@ class RetryingModel:
         attempts: most tries for a call, the first included.
         wait_base: seconds of the first back-off (doubling, full jitter); 0 never waits.
         concurrency: most tries in flight.
+        limits: a minute, for a call, and for an outage.
     """
 
-    def __init__(self, model: ChatModel, *, attempts: int, wait_base: float, concurrency: int) -> None:
+    def __init__(
+        self, model: ChatModel, *, attempts: int, wait_base: float, concurrency: int, limits: Limits | None = None
+    ) -> None:
         self._model = model
         self._attempts = attempts
         self._wait_base = wait_base
         self._slots = asyncio.Semaphore(concurrency)
         self._resume_at = 0.0
         self._has_answered = False
+        self._limits = limits or Limits()
+        self._requests = Pace(self._limits.requests_per_minute)
+        self._tokens = Pace(self._limits.tokens_per_minute)
+        self._breaker = Breaker(self._limits.outage, first_pause=self._limits.first_pause, tell=self._limits.tell)
 
     @property
     def id(self) -> str:
@@ -50,44 +90,87 @@ class RetryingModel:
             ConfigError: the server has never answered; its address is probably wrong.
             TransientModelError: all tries failed.
         """
+        call = _Call(request.sha256(self.id))
         policy = AsyncRetrying(
-            stop=stop_after_attempt(self._attempts),
+            stop=lambda _: self._is_over(call),
             wait=self._wait,
             retry=retry_if_exception_type(TransientModelError),
             reraise=True,
         )
         try:
-            return await policy(self._try_once, request)
+            return await policy(self._try_once, request, call)
         except TransientModelError as error:
             if self._has_answered:
                 raise
             tries = f"gave up after {self._attempts} tries and no answer at all"
             raise ConfigError(f"{error}; {tries}: check the server, the network and FACTDESK_BASE_URL") from error
 
-    async def _try_once(self, request: ChatRequest) -> ChatReply:
+    async def _try_once(self, request: ChatRequest, call: _Call) -> ChatReply:
         async with self._slots:
-            await self._hold()
+            arrived = time.monotonic()
+            is_probe = await self._breaker.enter()
+            if call.began is not None:
+                call.paused += time.monotonic() - arrived
             try:
-                reply = await self._model.complete(request)
-            except TransientModelError as error:
-                self._note(error)
-                raise
+                return await self._ask(request, call)
+            finally:
+                if is_probe:
+                    self._breaker.leave()
+
+    async def _ask(self, request: ChatRequest, call: _Call) -> ChatReply:
+        taken = tokens_of(request)
+        await _until(max(self._requests.take(1), self._tokens.take(taken)))
+        await self._hold()
+        call.began = call.began or time.monotonic()
+        try:
+            reply = await self._within_deadline(request, call)
+        except TransientModelError as error:
+            self._note(error, call)
+            raise
+        except ModelError:
+            self._breaker.succeeded()  # it is there, it only says no
+            raise
+        self._tokens.give_back(taken - reply.usage.prompt_tokens - reply.usage.completion_tokens)
         self._has_answered = True
+        self._breaker.succeeded()
         return reply
+
+    async def _within_deadline(self, request: ChatRequest, call: _Call) -> ChatReply:
+        limit = self._limits.deadline
+        try:
+            async with asyncio.timeout(None if limit is None else max(0, limit - call.seconds)):
+                return await self._model.complete(request)
+        except TimeoutError as error:
+            raise TransientModelError(f"no answer within the deadline of {limit:g} s for a call") from error
 
     async def _hold(self) -> None:
         while (wait := self._resume_at - time.monotonic()) > 0:  # noqa: ASYNC110 (another call may push it back)
             await asyncio.sleep(wait)
 
-    def _note(self, error: TransientModelError) -> None:
+    def _note(self, error: TransientModelError, call: _Call) -> None:
         log.info("model call failed, may be tried again: %s", error)
+        if error.retry_after is not None:
+            self._breaker.succeeded()  # one that asks us to wait is not down
+        elif self._has_answered:  # one that never was there is no outage but a wrong address
+            self._breaker.failed(call.sha256, error)
+        if not self._breaker.is_open:
+            call.tries += 1
         if error.retry_after is None:
             return
         if error.retry_after > LONGEST_WAIT:
             raise ConfigError(f"{error}; the server asks to wait {error.retry_after:.0f} s: try again later") from error
         self._resume_at = max(self._resume_at, time.monotonic() + error.retry_after)
 
+    def _is_over(self, call: _Call) -> bool:
+        limit = self._limits.deadline
+        return call.tries >= self._attempts or (limit is not None and call.seconds >= limit)
+
     def _wait(self, state: RetryCallState) -> float:
         if self._wait_base == 0:
             return 0
         return float(wait_random_exponential(multiplier=self._wait_base, max=30)(state))
+
+
+async def _until(moment: float) -> None:
+    if (wait := moment - time.monotonic()) > 0:
+        await asyncio.sleep(wait)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -219,3 +223,84 @@ def test_inputs_that_hold_no_article(desk, content):
     else:
         assert outcome.code == 1
         assert [row["state"] for row in rows(desk)] == ["rejected"]
+
+
+def test_after_a_kill_retry_knows_the_inputs(desk):
+    """What failed before the kill is tried again."""
+    articles(desk, 30, poison=[1])
+    with desk.server("match=POISON:500", latency=30):
+        process = desk.start(*RUN, "--workers", "1")
+        for line in process.stderr:
+            if "failed" in line:
+                break
+        process.kill()
+        process.communicate()
+    with desk.server():
+        outcome = desk.run("batch", "retry", "run", "--failed")
+    assert "no inputs" not in outcome.err
+    found = {row["id"]: row["state"] for row in rows(desk)}
+    assert found["a1"] == "done"
+    assert len(found) < 30
+
+
+def test_a_fatal_error_leaves_results_of_what_was_finished_and_the_same_command_goes_on(desk):
+    """Also with other settings that change no result."""
+    articles(desk, 6)
+    with desk.server():
+        assert desk.run(*RUN, "--limit", "2", "--workers", "1").code == 1
+    (desk.folder / "run" / "articles.jsonl").unlink()
+    with desk.server("always:key"):
+        outcome = desk.run(*RUN)
+    assert (outcome.code, len(rows(desk))) == (2, 2)
+    with desk.server():
+        desk.set(FACTDESK_CONCURRENCY="3", FACTDESK_TIMEOUT="7")
+        assert desk.run(*RUN, "--workers", "5").code == 0
+        desk.set(FACTDESK_MODEL="other")
+        refused = desk.run(*RUN)
+    assert (refused.code, "another models" in refused.complaint) == (2, True)
+    assert len(rows(desk)) == 6
+
+
+def test_the_documented_example_runs(desk):
+    """As it stands in docs/batch.md, to a frame with a row a claim."""
+    pytest.importorskip("pandas", reason="pandas is no dependency of factdesk")
+    page = (Path(__file__).parents[2] / "docs" / "batch.md").read_text(encoding="utf-8")
+    code = page.split("```python\n")[1].split("```")[0].replace("The bridge opened in 1931.", TEXT.format(n=3))
+    with desk.server():
+        assert desk.run("store", "add", "sources.jsonl", "--store", "my-store").code == 0
+        done = subprocess.run([sys.executable, "-c", code], cwd=desk.folder, capture_output=True, text=True, check=True)
+    assert done.stdout.count("supported") == 2, done.stdout
+
+
+def test_a_dry_run_verifies_a_sample_and_tells_what_the_rest_will_take(desk):
+    """The sample is kept; a second estimate asks nobody; it is near what the rest then takes.
+
+    Every article has a claim in common, paid for once: a sample of few is told too much.
+    """
+    articles(desk, 12)
+    with desk.server() as server:
+        first = desk.run(*RUN, "--workers", "1", "--dry-run", "4")
+        sample = server.stats()["requests"]
+        again = desk.run(*RUN, "--dry-run", "4")
+        assert server.stats()["requests"] == sample > 0
+        assert desk.run(*RUN).code == 0
+        rest = server.stats()["requests"] - sample
+    assert (first.code, again.code) == (0, 0), first.err
+    assert "left: 8 articles" in first.out
+    assert "price unknown" in first.out
+    told = int(re.search(r"estimate: (\d+) model calls", again.out)[1])
+    assert told == pytest.approx(rest, rel=0.25)
+
+
+def test_what_was_not_done_is_listed(desk):
+    """In status and results; nothing is left when all is done."""
+    articles(desk, 4)
+    with desk.server():
+        desk.run(*RUN, "--limit", "1", "--workers", "1")
+        left = json.loads(desk.run("batch", "status", "run", "--json").out)["left"]
+        assert left == ["many.jsonl:2", "many.jsonl:3", "many.jsonl:4"]
+        assert "not done: 3 (many.jsonl:2" in desk.run("batch", "status", "run").out
+        listed = (desk.folder / "run" / "left.csv").read_text(encoding="utf-8").splitlines()
+        assert listed[1:] == ['"many.jsonl:2","a1"', '"many.jsonl:3","a2"', '"many.jsonl:4","a3"']
+        desk.run(*RUN)
+    assert json.loads(desk.run("batch", "status", "run", "--json").out)["left"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import resource
 import sqlite3
 import subprocess
@@ -9,9 +10,13 @@ import sys
 
 import pytest
 
+from agent.batch.engine import item_of
 from agent.batch.inputs import Row, read_inputs
 from agent.batch.journal import Item, Journal
+from agent.batch.results import write_results
 from agent.errors import ConfigError, StoreError
+from agent.report.tables import claim_rows
+from tests.report.sample import sample_result
 
 
 class Failing:
@@ -98,3 +103,38 @@ def test_inputs_of_every_kind_one_at_a_time(tmp_path):
     assert found[1].extra == {"desk": "city"}
     assert found[4].article.published == "2020-01-02"
     assert [row.place for row in read_inputs([str(tmp_path / "*.txt")])] == [str(tmp_path / "a.txt")]
+
+
+def test_parquet_in_and_out(tmp_path):
+    """Types survive; extra columns come through; a row without a text is a row; a broken file is one too."""
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = {"id": ["x", "y"], "text": ["Some text.", None], "date": ["2020-01-02", None], "rank": [7, 8]}
+    parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_bytes(b"no parquet")
+    found = list(read_inputs([str(tmp_path)]))
+    assert [(row.id, row.article is None) for row in found] == [("x", False), ("y", True), ("b.parquet:1", True)]
+    assert (found[0].article.published, found[0].extra) == ("2020-01-02", {"rank": 7})
+    with Journal(tmp_path / "run") as journal:
+        for number, row in enumerate(found):
+            journal.save(row, number, Item(f"k{number}", "failed", "extract", f"because {number}"))
+        assert tmp_path / "run" / "claims.parquet" in write_results(journal, tmp_path / "run")
+    rows = parquet.read_table(tmp_path / "run" / "claims.parquet").to_pylist()
+    assert [row["article_id"] for row in rows] == ["x", "y", "b.parquet:1"]
+    assert [row["article_reason"] for row in rows] == ["because 0", "because 1", "because 2"]
+    assert rows[0]["extra"] == '{"rank": 7}'
+
+
+def test_parquet_holds_the_claims_with_their_types(tmp_path):
+    """Numbers are numbers, and the verdicts are those of the CSV."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    result = sample_result()
+    with Journal(tmp_path) as journal:
+        journal.save(Row("p", "a", None), 0, item_of("k", result))
+        write_results(journal, tmp_path)
+    table = parquet.read_table(tmp_path / "claims.parquet")
+    with (tmp_path / "claims.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert table.num_rows == len(rows) == len(claim_rows(result))
+    assert table.schema.field("confidence").type == "double"
+    assert [row or "" for row in table.column("label").to_pylist()] == [row["label"] for row in rows]

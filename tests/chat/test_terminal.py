@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 
 from agent.cli.chat_terminal import talk
 from tests.chat.house import rooms_in
@@ -20,5 +21,5 @@ def test_piped_questions_are_answered_in_order(tmp_path, monkeypatch, capsys):
         asyncio.run(talk(rooms, article))
     out = capsys.readouterr().out
     assert out.index("4 ✗ Refuted") < out.index("Against: Trade Review")
-    assert "claim 4: Refuted 55% → Conflicting" in out
+    assert re.search(r"claim 4: Refuted \d+% → Conflicting", out)  # how sure is the fitted decision's to say
     assert "\x1b" not in out

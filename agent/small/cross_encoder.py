@@ -108,6 +108,7 @@ class CrossEncoder:
         self._threads = intra_op_num_threads
         self._parts: _Parts | None = None
         self._lock = threading.Lock()
+        self._one_at_a_time = threading.Lock()  # a run uses all its cores; side by side they get in each other's way
 
     @property
     def id(self) -> str:
@@ -135,7 +136,8 @@ class CrossEncoder:
         by_length = sorted(range(len(encoded)), key=lambda row: len(encoded[row].ids))
         for start in range(0, len(by_length), _BATCH):
             rows = by_length[start : start + _BATCH]
-            found[rows] = _score_batch(parts.session, self._encoder, [encoded[row] for row in rows])
+            with self._one_at_a_time:
+                found[rows] = _score_batch(parts.session, self._encoder, [encoded[row] for row in rows])
         return found
 
     def _load(self) -> _Parts:
@@ -171,6 +173,7 @@ def _open_session(path: Path, sha256: str, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads leave the cores to others
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors have no base class but this

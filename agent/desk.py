@@ -239,10 +239,10 @@ def language_model_of(settings: Settings, listener: Listener) -> StreamingModel:
 
 
 def _judge(model: ChatModel, settings: Settings) -> StanceJudge:
-    if settings.judge == "small":
+    if settings.judge != "model":
         if settings.cascade is not None:
             raise ConfigError("a cascade needs a language model to fall back on: set judge to 'model'")
-        return small_judge(settings)
+        return small_judge(settings) if settings.judge == "small" else reading_judge(settings)
     large = _language_model_judge(model, settings)
     return large if settings.cascade is None else CascadeJudge(small_judge(settings), large, sure=settings.cascade)
 
@@ -252,7 +252,7 @@ def _guard(settings: Settings) -> Guard | None:
     return EntailmentGuard(strong_scorer(settings)) if is_present(TOKENIZER, settings.cache_dir) else None
 
 
-def small_judge(settings: Settings) -> ReadingJudge:
+def reading_judge(settings: Settings) -> ReadingJudge:
     """The two shipped cross-encoders as judge.
 
     Raises:
@@ -261,8 +261,8 @@ def small_judge(settings: Settings) -> ReadingJudge:
     return ReadingJudge(small_scorer(settings), load_calibration(), strong_scorer(settings), load_pool())
 
 
-def quote_judge(settings: Settings) -> CrossEncoderJudge:
-    """The small cross-encoder alone: a quick second opinion on quotes.
+def small_judge(settings: Settings) -> CrossEncoderJudge:
+    """The small cross-encoder as judge.
 
     Raises:
         ConfigError: its tokenizer is not in the cache.

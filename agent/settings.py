@@ -91,8 +91,9 @@ class Settings(Data):
     """Passages shown to the judge for one claim."""
     shown_sentences: int = Field(default=3, ge=1, le=10)
     """Sentences shown of each passage."""
-    judge: Literal["model", "small"] = "model"
-    """Who says what a passage means for a claim: the language model, or the small cross-encoder."""
+    judge: Literal["model", "small", "reading"] = "model"
+    """Who says what a passage means for a claim: the language model, the small cross-encoder, or that one as scout of
+    the stronger, slower one (until its decision is fitted on enough claims, only for those who ask for it)."""
     cascade: float | None = Field(default=None, ge=0, le=1)
     """With `judge` a language model: confidence from which the small cross-encoder settles a claim without it."""
     quote_by: Literal["number", "words"] = "words"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from agent.desk import embedder_of, quote_judge
+from agent.desk import embedder_of, small_judge
 from agent.domain import Data
 from agent.errors import ConfigError, InputError
 from agent.ingest.private import open_documents
@@ -216,7 +216,7 @@ def _verdicts(task: Task, deps: Deps, place: Place) -> Solver[ClaimCase]:
 def _second(deps: Deps) -> StanceJudge | None:
     """The small cross-encoder, to read cited quotes alone; None where its files are not there."""
     try:
-        return quote_judge(deps.settings)
+        return small_judge(deps.settings)
     except ConfigError:
         return None
 

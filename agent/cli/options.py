@@ -32,7 +32,8 @@ AbstainOption = Annotated[
     float | None, typer.Option("--abstain-below", metavar="P", help="Abstain when confidence is lower.")
 ]
 JudgeOption = Annotated[
-    str | None, typer.Option("--judge", help="small: the cross-encoder; model: the language model.")
+    str | None,
+    typer.Option("--judge", help="small: the cross-encoder; reading: a stronger one, too; model: the language model."),
 ]
 CascadeOption = Annotated[
     float | None,

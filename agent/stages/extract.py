@@ -96,7 +96,7 @@ async def extract_window(window: Window, model: ChatModel) -> tuple[Extracted, .
     try:
         items, _ = await ask(model, _request(window, keys), lambda text: parse_keyed(text, keys, _Extraction))
     except ModelError as error:
-        return tuple(_failed(sentence, str(error)) for sentence in window.sentences)
+        return tuple(failed(sentence, str(error)) for sentence in window.sentences)
     return tuple(_extracted(sentence, item, window) for sentence, item in zip(window.sentences, items, strict=True))
 
 
@@ -126,7 +126,8 @@ def _known_text(window: Window) -> str:
     return " ".join((window.title, *(s.text for s in (*window.before, *window.sentences))))
 
 
-def _failed(sentence: Sentence, reason: str) -> Extracted:
+def failed(sentence: Sentence, reason: str) -> Extracted:
+    """The ledger line of a sentence whose claims could not be found."""
     return Extracted(LedgerEntry(sentence=sentence, status=SentenceStatus.FAILED, reason=reason), ())
 
 
@@ -195,7 +196,7 @@ def _speaker(text: str) -> str | None:
 
 def leave_out(sentences: Sequence[Sentence]) -> tuple[Extracted, ...]:
     """Ledger lines of sentences past the limit of the run: they failed, and say why."""
-    return tuple(_failed(sentence, "left out: past the limit of sentences (max_sentences)") for sentence in sentences)
+    return tuple(failed(sentence, "left out: past the limit of sentences (max_sentences)") for sentence in sentences)
 
 
 def as_one_claim(text: str) -> Extracted:

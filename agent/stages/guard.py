@@ -10,7 +10,8 @@ from collections.abc import Container, Iterable, Sequence
 from typing import Protocol
 
 from agent.domain import Claim, claim_id, short_hash
-from agent.stages.extract import Extracted, Window
+from agent.errors import ModelError
+from agent.stages.extract import Extracted, Window, failed
 from agent.stages.stance import PairScorer, raw_scores
 
 LEAST = 0.2
@@ -67,11 +68,16 @@ class RecordedGuard:
 def keep_entailed(extracted: Sequence[Extracted], window: Window, guard: Guard) -> tuple[Extracted, ...]:
     """The same ledger lines; of their claims only those that their sentences entail, and the sentence for the rest.
 
-    Raises:
-        ModelError: the guard could not read the claims.
+    When the guard cannot read the claims, their sentences have failed.
     """
     worded = [(one, claim.text) for one in extracted for claim in one.claims if not claim.is_sentence]
-    passed = guard.passes([(premise_of(one, window), text) for one, text in worded]) if worded else ()
+    try:
+        passed = guard.passes([(premise_of(one, window), text) for one, text in worded]) if worded else ()
+    except ModelError as error:
+        unread = {one.entry.sentence.index for one, _ in worded}
+        return tuple(
+            failed(one.entry.sentence, str(error)) if one.entry.sentence.index in unread else one for one in extracted
+        )
     stopped = {
         (one.entry.sentence.index, text)
         for (one, text), is_entailed in zip(worded, passed, strict=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import re
 
 from agent.cli.chat_terminal import talk
 from tests.chat.house import rooms_in
@@ -20,6 +19,5 @@ def test_piped_questions_are_answered_in_order(tmp_path, monkeypatch, capsys):
     with rooms_in(tmp_path) as rooms:
         asyncio.run(talk(rooms, article))
     out = capsys.readouterr().out
-    assert out.index("4 ✗ Refuted") < out.index("Against: Trade Review")
-    assert re.search(r"claim 4: Refuted \d+% → Conflicting", out)  # how sure is the fitted decision's to say
+    assert "claim 4: Refuted 55% → Conflicting" in out
     assert "\x1b" not in out

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from agent.domain import Claim, LedgerEntry, Sentence, SentenceStatus, Span, claim_id
-from agent.errors import ModelError
 from agent.stages.extract import Extracted, Window
 from agent.stages.guard import EntailmentGuard, RecordedGuard, keep_entailed, premise_of
 
@@ -87,12 +85,15 @@ def test_a_recorded_guard_stops_what_was_stopped():
     assert keep_entailed(before, WINDOW, RecordedGuard("x", stopped)) == found
 
 
-def test_scores_that_are_none_are_an_error():
-    """A broken scorer stops nothing silently."""
+def test_a_guard_that_cannot_read_makes_a_failure_not_a_claim():
+    """The sentence is in the ledger as failed, with the reason; one that asked for nothing stays."""
 
     class Broken(WordScorer):
         def score(self, pairs):
             return np.full((len(pairs), 3), np.nan, np.float32)
 
-    with pytest.raises(ModelError, match="no probabilities"):
-        keep_entailed((extracted(SECOND, "It was arson."),), WINDOW, EntailmentGuard(Broken()))
+    kept = Extracted(extracted(FIRST).entry, ())
+    first, second = keep_entailed((kept, extracted(SECOND, "It was arson.")), WINDOW, EntailmentGuard(Broken()))
+    assert first == kept
+    assert (second.entry.status, second.claims) == (SentenceStatus.FAILED, ())
+    assert "no probabilities" in second.entry.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -169,6 +170,7 @@ def _connect_folder(folder: str, settings: Any) -> Any:
     import chromadb
     from chromadb.api.shared_system_client import SharedSystemClient as Shared
 
+    _wipe_memory()
     try:
         return chromadb.PersistentClient(path=folder, settings=settings)
     except BaseException:
@@ -176,6 +178,18 @@ def _connect_folder(folder: str, settings: Any) -> Any:
         if folder not in Shared._identifier_to_refcount:  # noqa: SLF001 (no public way)
             Shared._identifier_to_system.pop(folder, None)  # noqa: SLF001 (no public way)
         raise
+
+
+def _wipe_memory() -> None:
+    """From now on new memory is zero and freed memory is wiped, where the C library is glibc.
+
+    Chroma writes memory it never filled to its files: pieces of deleted articles, or a key, would stay on disk in them.
+    """
+    perturb, freed = -6, 0xFF  # mallopt(3), M_PERTURB: freed memory gets the byte, new memory its opposite
+    try:
+        ctypes.CDLL(None).mallopt(perturb, freed)
+    except (AttributeError, OSError, TypeError):  # another C library; Windows has no such handle
+        return
 
 
 def _parts(url: str) -> tuple[str, int, bool]:

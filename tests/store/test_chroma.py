@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import socket
 from contextlib import closing
 
@@ -116,3 +117,17 @@ def test_an_address_that_is_none_is_a_setting_error(tmp_path, url):
     """A wrong address names the setting."""
     with pytest.raises(ConfigError, match="FACTDESK_CHROMA_URL"):
         DenseIndex(OF, Place(tmp_path, url))
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to wipe memory")
+def test_files_hold_nothing_but_the_vectors(tmp_path):
+    """Room that Chroma keeps in its files for later vectors is zero, not what lay in memory there before."""
+    for number in range(6):
+        place = Place(tmp_path / str(number))
+        with closing(DenseIndex(OF, place, create=True)) as index:
+            index.add(list("abcd"), ROWS)
+        (file,) = place.folder.glob("*/data_level0.bin")
+        held = file.read_bytes()
+        room_of_one = len(held) // 100
+        assert room_of_one * 100 == len(held)
+        assert not any(held[room_of_one * len(ROWS) :])

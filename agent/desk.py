@@ -30,6 +30,7 @@ from agent.stages.guard import EntailmentGuard, Guard, RecordedGuard, guard_id
 from agent.stages.judge import LanguageModelJudge, StanceJudge, prompt_name
 from agent.stages.reading import ReadingJudge, load_pool
 from agent.stages.stance import CrossEncoderJudge, PairScorer, load_calibration
+from agent.stages.thorough import ThoroughJudge, load_blend
 from agent.store.base import PassageStore, TimeLimit
 from prompts import load
 
@@ -127,7 +128,7 @@ def facts_of(deps: Deps, store: PassageStore, embedder: Embedder) -> dict[str, o
     """What can change a result, apart from the text: code version, models, prompts, settings, store."""
     settings = deps.settings
     prompts = ["extract"]
-    if settings.judge == "model":
+    if settings.judge == "model" or settings.thorough:
         prompts.append(prompt_name(settings.quote_by))
     return {
         "code_version": code_version(),
@@ -166,7 +167,7 @@ async def replay(recorded: Result, log: RunLog, scratch: RunLog) -> Result:
     model = ReplayModel(run.models["extract"], log)
     deps = Deps(
         model=model,
-        judge=_language_model_judge(model, settings)
+        judge=language_model_judge(model, settings)
         if settings.judge == "model" and settings.cascade is None
         else RecordedJudge(run.models["judge"], recorded),
         sources=RecordedSources(recorded),
@@ -239,12 +240,15 @@ def language_model_of(settings: Settings, listener: Listener) -> StreamingModel:
 
 
 def _judge(model: ChatModel, settings: Settings) -> StanceJudge:
+    large = language_model_judge(model, settings)
     if settings.judge != "model":
         if settings.cascade is not None:
             raise ConfigError("a cascade needs a language model to fall back on: set judge to 'model'")
-        return small_judge(settings) if settings.judge == "small" else reading_judge(settings)
-    large = _language_model_judge(model, settings)
-    return large if settings.cascade is None else CascadeJudge(small_judge(settings), large, sure=settings.cascade)
+        first = small_judge(settings) if settings.judge == "small" else reading_judge(settings)
+        return ThoroughJudge(first, large, load_blend(first.id, large.id)) if settings.thorough else first
+    if settings.thorough:
+        raise ConfigError("thorough asks the language model beside a cross-encoder: set judge to 'reading' or 'small'")
+    return large if settings.cascade is None else CascadeJudge(reading_judge(settings), large, sure=settings.cascade)
 
 
 def _guard(settings: Settings) -> Guard | None:
@@ -292,7 +296,8 @@ def strong_scorer(settings: Settings) -> PairScorer:
     return shipped_cross_encoder(MPNET, _present(TOKENIZER, settings.cache_dir))
 
 
-def _language_model_judge(model: ChatModel, settings: Settings) -> LanguageModelJudge:
+def language_model_judge(model: ChatModel, settings: Settings) -> LanguageModelJudge:
+    """A language model as judge, asked as the settings say."""
     return LanguageModelJudge(model, quote_by=settings.quote_by, shown_sentences=settings.shown_sentences)
 
 

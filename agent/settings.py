@@ -46,6 +46,7 @@ _RESULT_FIELDS = (
     "shown_sentences",
     "judge",
     "cascade",
+    "thorough",
     "quote_by",
     "window",
     "max_rounds",
@@ -93,9 +94,11 @@ class Settings(Data):
     """Sentences shown of each passage."""
     judge: Literal["model", "small", "reading"] = "model"
     """Who says what a passage means for a claim: the language model, the small cross-encoder, or that one as scout of
-    the stronger, slower one (until its decision is fitted on enough claims, only for those who ask for it)."""
+    the stronger, slower one. The decision is fitted for the last."""
     cascade: float | None = Field(default=None, ge=0, le=1)
-    """With `judge` a language model: confidence from which the small cross-encoder settles a claim without it."""
+    """With `judge` a language model: confidence from which the cross-encoders settle a claim without it."""
+    thorough: bool = False
+    """With `judge` a cross-encoder: whether the language model reads the two best passages of a claim, too."""
     quote_by: Literal["number", "words"] = "words"
     """How a language model points at evidence: a small one by the number of the sentence."""
     window: int = Field(default=8, ge=1, le=40)
@@ -176,7 +179,7 @@ def _defaults(values: dict[str, Any]) -> dict[str, Any]:
         found |= {
             "model": "qwen2.5-coder-1.5b-instruct",
             "concurrency": 2,
-            "judge": "small",
+            "judge": "reading",
             "shown_sentences": 2,
             "quote_by": "number",
             "window": 4,

@@ -40,6 +40,7 @@ def run(
     abstain_below: opt.AbstainOption = None,
     judge: opt.JudgeOption = None,
     cascade: opt.CascadeOption = None,
+    thorough: opt.ThoroughOption = None,
     workers: WorkersOption = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Most articles in this call.")] = None,
     max_tokens: MaxTokensOption = None,
@@ -65,7 +66,7 @@ def run(
 
     chosen: dict[str, Any] = {
         "store_dir": store, "profile": profile, "as_of": as_of, "undated": undated,
-        "abstain_below": abstain_below, "judge": judge, "cascade": cascade, "run_dir": run_dir,
+        "abstain_below": abstain_below, "judge": judge, "cascade": cascade, "thorough": thorough, "run_dir": run_dir,
     }  # fmt: skip
     limits = {"tokens": max_tokens, "cost": max_cost, "seconds": max_time}
     work(Call(inputs, out, chosen, sources or [], workers, limit, limits, prices, json_progress, dry_run))

@@ -84,6 +84,7 @@ def run(
     ] = "pipeline",
     judge: opt.JudgeOption = None,
     cascade: opt.CascadeOption = None,
+    thorough: opt.ThoroughOption = None,
     repeats: Annotated[int, typer.Option("--repeats", min=1, help="Times each case is worked on.")] = 1,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Cases worked on at once.")] = 4,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder of the run.")] = None,
@@ -109,9 +110,8 @@ def run(
         "half": _one_of(half, "half", _HALVES), "limit": limit, "solver": solver, "repeats": repeats,
         "evidence": evidence and _one_of(evidence, "evidence", _EVIDENCE), "workers": workers,
     }  # fmt: skip
-    settings = load_settings(
-        {"profile": profile, "judge": judge, "cascade": cascade, "abstain_below": abstain_below, "run_dir": run_dir}
-    )
+    given = {"profile": profile, "judge": judge, "cascade": cascade, "thorough": thorough}
+    settings = load_settings(given | {"abstain_below": abstain_below, "run_dir": run_dir})
     plan: Plan = Plan(**chosen)
     with eval_report.progress(plan.suite.name) as listener:
         found = run_suite(plan, settings, listener, out=out)
@@ -127,7 +127,9 @@ def resume(run: RunArgument = "last", json: opt.JsonOption = False, run_dir: opt
 
     folder = find_run(run, eval_report.eval_dir(run_dir))
     recorded = folder.manifest.settings
-    chosen = {name: recorded.get(name) for name in ("judge", "cascade", "abstain_below", "as_of", "undated")}
+    chosen = {
+        name: recorded.get(name) for name in ("judge", "cascade", "thorough", "abstain_below", "as_of", "undated")
+    }
     settings = load_settings(chosen | {"profile": folder.manifest.profile, "run_dir": run_dir})
     with eval_report.progress(folder.manifest.suite) as listener:
         _ended(go_on(folder, settings, listener), html=None, json=json)

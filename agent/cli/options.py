@@ -38,7 +38,13 @@ JudgeOption = Annotated[
 CascadeOption = Annotated[
     float | None,
     typer.Option(
-        "--cascade", metavar="P", help="Ask the language model only where the small judge is less sure than P."
+        "--cascade", metavar="P", help="Ask the language model only where the cross-encoders are less sure than P."
+    ),
+]
+ThoroughOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--thorough", metavar="", help="Let the language model read the two best passages of each claim, too; slow."
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", metavar="", help="One JSON object on standard output.")]

@@ -26,6 +26,7 @@ def verify(
     abstain_below: opt.AbstainOption = None,
     judge: opt.JudgeOption = None,
     cascade: opt.CascadeOption = None,
+    thorough: opt.ThoroughOption = None,
     json: opt.JsonOption = False,
     html: opt.HtmlOption = None,
     markdown: opt.MarkdownOption = None,
@@ -53,7 +54,7 @@ def verify(
         return
     chosen = {
         "store_dir": store, "profile": profile, "as_of": as_of, "undated": undated,
-        "abstain_below": abstain_below, "judge": judge, "cascade": cascade, "run_dir": run_dir,
+        "abstain_below": abstain_below, "judge": judge, "cascade": cascade, "thorough": thorough, "run_dir": run_dir,
     }  # fmt: skip
     settings = load_settings(chosen)
     if show_settings:
@@ -77,6 +78,7 @@ def claim(
     abstain_below: opt.AbstainOption = None,
     judge: opt.JudgeOption = None,
     cascade: opt.CascadeOption = None,
+    thorough: opt.ThoroughOption = None,
     json: opt.JsonOption = False,
     html: opt.HtmlOption = None,
     markdown: opt.MarkdownOption = None,
@@ -93,7 +95,7 @@ def claim(
     opt.require_writable(html, markdown)
     chosen = {
         "store_dir": store, "profile": profile, "as_of": as_of, "undated": undated,
-        "abstain_below": abstain_below, "judge": judge, "cascade": cascade, "run_dir": run_dir,
+        "abstain_below": abstain_below, "judge": judge, "cascade": cascade, "thorough": thorough, "run_dir": run_dir,
     }  # fmt: skip
     document = read_document(None, data=text.encode("utf-8", "replace"), name="claim")
     result = run_desk(document, load_settings(chosen), sources or [], whole=True)

@@ -1,8 +1,10 @@
 """Two cross-encoders as judge: the small one finds the sentence that speaks most, the stronger one reads.
 
 The stronger one reads the whole passage and the sentence alone: the passage says what "it" and "that year" mean, the
-sentence is what will be quoted. The three opinions are pooled log-linearly (Genest & Zidek 1986, "Combining probability
-distributions: a critique and an annotated bibliography"); the weights are fitted on gold and kept as JSON.
+sentence is what will be quoted. Both opinions are pooled log-linearly (Genest & Zidek 1986, "Combining probability
+distributions: a critique and an annotated bibliography"), with the words the sentence shares with the claim: the
+fewer, the likelier neutral. The weights are fitted on gold and kept as JSON. The stronger one is slow, so it reads only
+the passages in which the small one finds most; the others are taken as neutral.
 """
 
 from __future__ import annotations
@@ -33,17 +35,20 @@ from agent.stages.stance import (
 )
 
 _TINY = 1e-6
+_NEUTRAL = 2
+_UNHEARD = 2.0
+"""A probability that nothing reaches: what was not read takes no side."""
 
 
 class Opinions(NamedTuple):
-    """What is known of each passage; arrays of shape (passages, 3): supports, refutes, neutral."""
+    """What the reader made of passages."""
 
     passage: NDArray[np.float64]
-    """The reader on the whole passage."""
+    """On each whole passage: supports, refutes, neutral; shape (passages, 3)."""
     sentence: NDArray[np.float64]
-    """The reader on the sentence that will be quoted."""
-    scout: NDArray[np.float64]
-    """The scout on the same sentence, calibrated."""
+    """On the sentence of each that will be quoted."""
+    shared: NDArray[np.float64]
+    """Share of the claim's content words that are in that sentence; shape (passages,)."""
 
 
 class Pool(Data):
@@ -56,32 +61,43 @@ class Pool(Data):
     passage: float = 0.5
     """Weight of the log-probabilities of the reader on the passage."""
     sentence: float = 0.5
-    scouted: float = 0
-    """Weight of those of the scout."""
+    words: float = Field(default=0, ge=0)
+    """Taken from the log-probability of neutral in proportion to the share of the claim's content words that are in
+    the sentence, counted from one half."""
     refutes_bias: float = 0
     """Added to the log-probability of refutes."""
     neutral_bias: float = 0
     least: float = Field(default=0.3, ge=0, le=1)
     """The likelier side is taken from this probability on, even where neutral is likelier still."""
+    reads: int = Field(default=4, ge=1)
+    """Most passages of a claim that the reader reads."""
     fitted: Fit | None = None
 
     def apply(self, opinions: Opinions) -> NDArray[np.float64]:
         """Pooled probabilities, row by row."""
-        weights = (self.passage, self.sentence, self.scouted)
-        logits = np.zeros_like(opinions.passage)
-        for weight, opinion in zip(weights, opinions, strict=True):
-            logits += weight * np.log(np.maximum(opinion, _TINY))
+        logits = self.passage * _log(opinions.passage) + self.sentence * _log(opinions.sentence)
         logits += np.array([0.0, self.refutes_bias, self.neutral_bias])
+        logits[:, _NEUTRAL] += self.words * (0.5 - opinions.shared)
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         found: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
         return found
 
 
+def _log(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = np.log(np.maximum(shares, _TINY))
+    return found
+
+
 class Reading(NamedTuple):
-    """Passages as they were read: the deciding window of each that has a sentence, and the opinions on it."""
+    """Passages as they were read: the deciding window of each that has a sentence, and what was made of it."""
 
     windows: tuple[Window, ...]
+    scouted: NDArray[np.float64]
+    """The scout on each window; shape (windows, 3)."""
+    read: NDArray[np.intp]
+    """Numbers of the windows whose passages were read."""
     opinions: Opinions
+    """Of those."""
 
 
 class ReadingJudge:
@@ -118,11 +134,15 @@ class ReadingJudge:
         return await asyncio.to_thread(self._judge, claim, hits, documents)
 
     def _judge(self, claim: Claim, hits: Sequence[Hit], documents: dict[str, Document]) -> Judgement:
-        found = read([claim.text] * len(hits), hits, documents, (self._scout, self._calibration, self._reader))
-        scores = self._pool.apply(found.opinions)
+        readers = (self._scout, self._calibration, self._reader)
+        found = read([claim.text] * len(hits), hits, documents, readers, most=self._pool.reads)
+        scores = found.scouted.copy()
+        scores[found.read] = self._pool.apply(found.opinions)
+        least = np.full(len(scores), _UNHEARD)
+        least[found.read] = self._pool.least
         rows = {window.hit: row for row, window in enumerate(found.windows)}
         evidence = (
-            evidence_of(claim, hit, found.windows[row].span, scores[row], least=self._pool.least)
+            evidence_of(claim, hit, found.windows[row].span, scores[row], least=least[row])
             if (row := rows.get(number)) is not None
             else nothing_read(claim, hit)
             for number, hit in enumerate(hits)
@@ -135,18 +155,30 @@ def read(
     hits: Sequence[Hit],
     documents: dict[str, Document],
     readers: tuple[PairScorer, Calibration, PairScorer],
+    *,
+    most: int | None = None,
 ) -> Reading:
-    """Scout every sentence, then read each passage and the sentence in it that decides; `claims`: one for each hit."""
+    """Scout every sentence, then read passages and the sentence in each that decides.
+
+    Args:
+        claims: the claim of each hit.
+        hits: passages.
+        documents: where they are from.
+        readers: the scout with its calibration, and the reader.
+        most: read only so many passages, those in which the scout finds most; all without it.
+    """
     scout, calibration, reader = readers
     windows = cut_windows(hits, documents, sentences=calibration.sentences, title=calibration.title)
     pairs = [(window.text, claims[window.hit]) for window in windows]
     scores = calibration.apply(raw_scores(scout, pairs), shared_words(pairs))
     rows = sorted(deciding(windows, scores).values())
-    chosen = tuple(windows[row] for row in rows)
-    wholes = [(_whole(hits[window.hit], documents), claims[window.hit]) for window in chosen]
-    alone = [pairs[row] for row in rows]
+    telling = np.sort(np.argsort(-scores[rows, :_NEUTRAL].max(axis=1), kind="stable")[:most])
+    chosen = [rows[number] for number in telling]
+    wholes = [(_whole(hits[windows[row].hit], documents), claims[windows[row].hit]) for row in chosen]
+    alone = [pairs[row] for row in chosen]
     found = raw_scores(reader, [*wholes, *alone]).astype(np.float64)
-    return Reading(chosen, Opinions(found[: len(wholes)], found[len(wholes) :], scores[rows]))
+    opinions = Opinions(found[: len(wholes)], found[len(wholes) :], shared_words(alone))
+    return Reading(tuple(windows[row] for row in rows), scores[rows], telling, opinions)
 
 
 def _whole(hit: Hit, documents: dict[str, Document]) -> str:

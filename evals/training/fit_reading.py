@@ -24,13 +24,13 @@ from agent.stages.stance import load_calibration
 from evals.cases import StanceCase
 from evals.training.fit_stance import FIT_SETS, fit_of, load_cases, weights_of
 
-_FITTED = ("passage", "sentence", "scouted", "refutes_bias", "neutral_bias")
-_START = (0.5, 0.5, 0.1, 0.0, 0.0)
+_FITTED = ("passage", "sentence", "refutes_bias", "neutral_bias", "words")
+_START = (0.5, 0.5, 0.0, 0.0, 0.0)
 _STEP = 1e-5
 
 
 def opinions_on(cases: tuple[StanceCase, ...]) -> Opinions:
-    """What scout and reader think of the passage of each case."""
+    """What the reader thinks of the passage of each case and of the sentence the scout finds."""
     settings = load_settings({"profile": "local"})
     readers = (small_scorer(settings), load_calibration(), strong_scorer(settings))
     hits = [Hit(passage=case.passage, rank=1, score=1.0, origin=case.document.id) for case in cases]
@@ -46,7 +46,7 @@ def fit(opinions: Opinions, gold: NDArray[np.int64], weights: NDArray[np.float64
         chances = _with(base, values).apply(opinions)[np.arange(len(gold)), gold]
         return float(-(weights * np.log(np.maximum(chances, 1e-12))).sum())
 
-    bounds = [(0.0, 3.0)] * 3 + [(-3.0, 3.0)] * 2
+    bounds = [(0.0, 3.0)] * 2 + [(-3.0, 3.0)] * 2 + [(0.0, 6.0)]
     found = minimize(cost, np.array(_START), method="L-BFGS-B", bounds=bounds, options={"eps": _STEP})
     print(f"loss {cost(np.array(_START)):.4f} -> {found.fun:.4f}")
     return _with(base, found.x.round(3))
@@ -71,7 +71,7 @@ def table(
     sets: dict[str, tuple[StanceCase, ...]], opinions: Opinions, gold: NDArray[np.int64], pool: Pool
 ) -> Iterator[str]:
     """A line for each set: what each opinion, and all together, are worth."""
-    known = opinions._asdict() | {"pooled": pool.apply(opinions)}
+    known = {"passage": opinions.passage, "sentence": opinions.sentence, "pooled": pool.apply(opinions)}
     start = 0
     for name, cases in sets.items():
         rows = slice(start, start := start + len(cases))

@@ -106,12 +106,36 @@ def scout_like_reader():
 
 
 def test_pooled_opinions_are_probabilities_and_equal_opinions_stay():
-    """With weights that sum to one and no bias, three equal opinions are their own pool."""
+    """With weights that sum to one, no bias and half of the words shared, two equal opinions are their own pool."""
     one = np.array([[0.7, 0.2, 0.1], [0.0, 1.0, 0.0]])
-    found = Pool(scout="s", reader="r", passage=0.5, sentence=0.3, scouted=0.2).apply(Opinions(one, one, one))
+    pool = Pool(scout="s", reader="r", passage=0.6, sentence=0.4, words=3)
+    found = pool.apply(Opinions(one, one, np.array([0.5, 0.5])))
     assert np.allclose(found.sum(axis=1), 1)
     assert np.allclose(found[0], one[0], atol=1e-6)
     assert found[1].argmax() == 1
+
+
+def test_a_sentence_with_few_words_of_the_claim_is_likelier_neutral():
+    one = np.array([[0.4, 0.3, 0.3]])
+    pool = Pool(scout="s", reader="r", words=2)
+    few, half, all_of_them = (pool.apply(Opinions(one, one, np.array([share])))[0, 2] for share in (0.0, 0.5, 1.0))
+    assert few > half > all_of_them
+
+
+def test_only_the_passages_in_which_the_scout_finds_most_are_read():
+    """What was not read is neutral, with the scout's own probabilities, and has no citation."""
+    third = document("It may have been opened by 1934, it seems.", "c", title="Courier")
+    asked = RuleScorer("scout", "1931", "was not")
+    reader = RuleScorer("reader", "1931", "1934")
+    maker = ReadingJudge(
+        asked, Calibration(scorer="scout", sentences=1), reader, Pool(scout="scout", reader="reader", reads=2)
+    )
+    hits = (hit(third), hit(FIRST, rank=2), hit(SECOND, rank=3))
+    found = asyncio.run(maker.judge(claim(), hits, DOCUMENTS | {"c": third})).evidence
+    assert [piece.stance for piece in found] == [Stance.NEUTRAL, Stance.SUPPORTS, Stance.REFUTES]
+    assert found[0].citation is None
+    assert found[0].scores.neutral == pytest.approx(0.9, abs=0.001)
+    assert not any("it seems" in text for text, _ in reader.pairs)
 
 
 def test_parameters_of_other_scorers_are_refused():

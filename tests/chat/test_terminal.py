@@ -19,5 +19,5 @@ def test_piped_questions_are_answered_in_order(tmp_path, monkeypatch, capsys):
     with rooms_in(tmp_path) as rooms:
         asyncio.run(talk(rooms, article))
     out = capsys.readouterr().out
-    assert "claim 4: Refuted 55% → Conflicting" in out
+    assert "claim 4: Refuted 71% → Conflicting" in out
     assert "\x1b" not in out

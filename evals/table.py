@@ -3,14 +3,15 @@
     python -m evals.table --data ../shared/data --out docs/results.md
 
 Runs what has not been run (runs are kept, so a second call only writes the page), then writes the figures of all of
-them. Suites that are not there are left out and named. `--with-model` adds what calls the language model.
+them. Suites that are not there are left out and named. `--with-model` adds what calls the language model. `--kept` runs
+nothing: it writes what finished runs of these plans give, the latest of each, and names what is missing.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +19,8 @@ from agent.errors import AgentError
 from agent.settings import Settings, load_settings
 from evals.cases import Half
 from evals.record import Estimate, EvidenceFrom, Stage
-from evals.run import Event, SuiteReady, run_suite
-from evals.runs import RunFolder
+from evals.run import Event, SuiteReady, eval_dir, run_suite
+from evals.runs import RunFolder, list_runs
 from evals.suites import find_suite
 from evals.work import Plan
 
@@ -124,7 +125,7 @@ def page(found: Sequence[tuple[Table, Sequence[tuple[Entry, RunFolder]]]], missi
         "",
         "Made by `python -m evals.table`; every figure with its 95 % interval by resampling groups (docs/metrics.md).",
         "Half `reporting` of each public set (by a hash of the group); nothing was tuned on it. `smoke` is our own.",
-        "Profile `local`: the small cross-encoder judges, MiniLM embeds. docs/comparable.md says what these figures",
+        "Profile `local`: the two cross-encoders judge, MiniLM embeds. docs/comparable.md says what these figures",
         "can be compared with. `s a case`: wall time over cases on the machine that made the page, busy or not.",
     ]
     if missing:
@@ -172,6 +173,21 @@ def _done(table: Table, data: Path, settings: Settings, missing: list[str]) -> I
             print(f"{entry.suite}: {error}", file=sys.stderr)
 
 
+def kept(table: Table, runs: Iterable[RunFolder], missing: list[str]) -> Iterator[tuple[Entry, RunFolder]]:
+    """The latest finished run of each entry; what has none is added to `missing`."""
+    found: dict[tuple[object, ...], RunFolder] = {}
+    for run in runs:
+        if run.is_complete:
+            of = run.manifest
+            found.setdefault((of.suite, of.stage, of.evidence, of.solver, of.half, of.limit), run)
+    for entry in table.entries:
+        run = found.get((entry.suite, entry.stage, entry.evidence, entry.solver, entry.half, entry.limit))
+        if run is None:
+            missing.append(" ".join(part for part in (entry.suite, entry.stage, entry.evidence, entry.solver) if part))
+        else:
+            yield entry, run
+
+
 def _tell(event: Event) -> None:
     """A line for each run; the page says the rest."""
     if isinstance(event, SuiteReady):
@@ -185,13 +201,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/results.md"))
     parser.add_argument("--run-dir", type=Path, help="where runs are kept")
     parser.add_argument("--with-model", action="store_true", help="also what calls the language model (an hour)")
+    parser.add_argument("--kept", action="store_true", help="run nothing, write what finished runs give")
     given = parser.parse_args()
     settings = load_settings({"profile": "local", "run_dir": given.run_dir})
     missing: list[str] = []
     found = []
     for table in tables():
-        wanted = tuple(entry for entry in table.entries if given.with_model or not entry.needs_model)
-        runs = list(_done(table._replace(entries=wanted), given.data, settings, missing))
+        if given.kept:
+            runs = list(kept(table, list_runs(eval_dir(settings)), missing))
+        else:
+            wanted = tuple(entry for entry in table.entries if given.with_model or not entry.needs_model)
+            runs = list(_done(table._replace(entries=wanted), given.data, settings, missing))
         if runs:
             found.append((table, runs))
             given.out.write_text(page(found, missing), encoding="utf-8")

@@ -39,9 +39,10 @@ class _Body(BaseModel):
 
 
 class NewArticle(_Body):
-    """An article to check, or the seed article."""
+    """An article to check: a text, the address of one where this desk opens addresses, or the seed article."""
 
     text: str = Field(default="", max_length=2_000_000)
+    url: str = Field(default="", max_length=2_000)
     seed: bool = False
     controls: Controls = Controls()
 
@@ -116,7 +117,12 @@ def _page(app: FastAPI, rooms: Rooms) -> None:
     async def desk() -> dict[str, Any]:
         base = rooms.house.base
         count = 0 if base is None else len(base.list())
-        return {"profile": rooms.house.settings.profile, "model": rooms.house.model.id, "sources": count}
+        return {
+            "profile": rooms.house.settings.profile,
+            "model": rooms.house.model.id,
+            "sources": count,
+            "opens_addresses": rooms.house.fetch is not None,
+        }
 
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
 
@@ -130,8 +136,7 @@ def _conversations(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, o
     async def begin(body: NewArticle) -> dict[str, str]:
         if body.seed:
             return {"id": (await rooms.start_seed()).name}
-        article = read_document(None, data=body.text.encode("utf-8", "replace"), name="article")
-        return {"id": (await rooms.start(article, body.controls)).name}
+        return {"id": (await rooms.start(await _article(rooms, body), body.controls)).name}
 
     @app.post("/api/conversations/empty", status_code=201, summary="A conversation without an article, for its sources")
     async def empty() -> dict[str, str]:
@@ -141,7 +146,8 @@ def _conversations(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, o
 
     @app.post("/api/conversations/{name}/article", status_code=202, summary="Verify an article in this conversation")
     async def article(name: str, body: NewArticle) -> dict[str, str]:
-        rooms.get(name).begin(read_document(None, data=body.text.encode("utf-8", "replace"), name="article"))
+        room = rooms.get(name)
+        room.begin(await _article(rooms, body))
         return {"id": name}
 
     @app.post("/api/conversations/upload", status_code=201, summary="Verify a file: txt, md, html, pdf, docx")
@@ -157,6 +163,12 @@ def _conversations(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, o
     @app.delete("/api/conversations/{name}", status_code=204, summary="Delete a conversation, its run and its sources")
     async def delete(name: str) -> None:
         await rooms.delete(name)
+
+
+async def _article(rooms: Rooms, body: NewArticle) -> Document:
+    if body.url:
+        return await rooms.article_at(body.url)
+    return read_document(None, data=body.text.encode("utf-8", "replace"), name="article")
 
 
 def _talk(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, one after the other)

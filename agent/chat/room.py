@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +83,8 @@ class House:
     keep_case: KeepCase
     slots: asyncio.Semaphore
     """Checks that run at the same time."""
+    fetch: Callable[[str], Awaitable[Document]] | None = None
+    """Opens an address as an article; None: this desk opens none."""
 
 
 class Room:

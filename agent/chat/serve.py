@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -15,6 +15,7 @@ from agent.chat.room import BaseStore, House, KeepCase
 from agent.chat.rooms import Rooms
 from agent.chat.security import Guard, require_token
 from agent.desk import embedder_of, language_model_of
+from agent.domain import Document
 from agent.errors import ConfigError, StoreError
 from agent.llm.base import StreamingModel
 from agent.settings import Settings
@@ -31,8 +32,9 @@ def open_rooms(
     *,
     embedder: Embedder | None = None,
     model: StreamingModel | None = None,
+    fetch: Callable[[str], Awaitable[Document]] | None = None,
 ) -> Iterator[Rooms]:
-    """The rooms of a desk; embedder and model stand in for those of the settings."""
+    """The rooms of a desk; embedder and model stand in for those of the settings, `fetch` opens addresses."""
     chosen = embedder or embedder_of(settings)
     rooms: list[Rooms] = []
     with _base(settings, chosen) as base:
@@ -44,6 +46,7 @@ def open_rooms(
             shelves=Shelves(settings.run_dir / "chat"),
             keep_case=keep_case,
             slots=asyncio.Semaphore(_CHECKS_AT_ONCE),
+            fetch=fetch,
         )
         rooms.append(Rooms(house))
         yield rooms[0]

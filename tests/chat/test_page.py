@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.build import document
-from tests.chat.house import running
+from tests.chat.house import opener, running
 from tests.desk import ARTICLE, SOURCES
 
 CHROMIUM = "/usr/bin/chromium"
@@ -207,6 +207,24 @@ def test_every_format_can_be_opened(browser, server):
     tab.wait("document.querySelector('#start-error').textContent.includes('unknown format')")
     tab.complaints.clear()  # the browser itself notes the 400
     tab.close()
+
+
+def test_an_address_is_opened_or_refused_in_words(browser, server, tmp_path, httpserver):
+    """Pasted alone into the field; the page itself asks no other host for it."""
+    httpserver.expect_request("/a").respond_with_data(f"<html><body><p>{ARTICLE}</p></body></html>")
+    url = f"http://public.example:{httpserver.port}/a"
+    tab = Tab(browser, server)
+    tab.check(url)
+    tab.wait("document.querySelector('#start-error').textContent.includes('--allow-url')")
+    tab.complaints.clear()  # the browser itself notes the 400
+    tab.close()
+    with running(tmp_path / "open", fetch=opener()) as other:
+        tab = Tab(browser, other)
+        tab.wait("document.querySelector('#text').placeholder.includes('address')")
+        tab.check(url)
+        tab.done()
+        assert tab.page.locator("#article .sentence.refuted").count() == 1
+        tab.close()
 
 
 def test_two_hundred_claims_stay_smooth(browser, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from agent.chat.security import is_loopback, require_token
 from agent.chat.serve import listen
 from agent.errors import ConfigError
-from tests.chat.house import running
+from tests.chat.house import opener, running
 from tests.desk import ARTICLE
 
 JSON = {"Content-Type": "application/json"}
@@ -214,6 +214,31 @@ def test_the_seed_article_is_one_request_away(client):
     found = client.until(body["id"])
     assert len(found["sentences"]) == 16
     assert len(client.send("GET", f"/api/conversations/{body['id']}/sources")[1]) == 65 + 4
+
+
+def test_an_address_as_article(tmp_path, httpserver, client):
+    """Refused by a desk that opens none, with the cure; by one that does, private ones are refused; T20."""
+    httpserver.expect_request("/a").respond_with_data(f"<html><body><p>{ARTICLE}</p></body></html>")
+    httpserver.expect_request("/in").respond_with_data("", status=302, headers={"Location": "http://169.254.169.254/"})
+    before = client.send("GET", "/api/conversations")[1]
+    status, said, _ = client.send("POST", "/api/conversations", {"url": f"http://public.example:{httpserver.port}/a"})
+    assert status == 400
+    assert "--allow-url" in said["error"]
+    assert client.send("GET", "/api/conversations")[1] == before
+    assert httpserver.log == []
+    with running(tmp_path, fetch=opener()) as server:
+        client = Client(server)
+        assert client.send("GET", "/api/desk")[1]["opens_addresses"] is True
+        for bad in ("http://inner.example/", f"http://public.example:{httpserver.port}/in", "file:///etc/passwd"):
+            status, said, _ = client.send("POST", "/api/conversations", {"url": bad})
+            assert status == 400, bad
+        assert client.send("GET", "/api/conversations")[1] == []
+        good = {"url": f"http://public.example:{httpserver.port}/a"}
+        name = client.send("POST", "/api/conversations", good)[1]["id"]
+        assert "refuted" in {one["state"] for one in client.until(name)["claims"]}
+        name = client.send("POST", "/api/conversations/empty", {})[1]["id"]
+        assert client.send("POST", f"/api/conversations/{name}/article", good)[0] == 202
+        client.until(name)
 
 
 def test_the_api_is_described(client):

@@ -207,10 +207,11 @@ async function showSource(ref) {
 
 async function begin(body, raw, name) {
   fail("start-error", null);
+  $("begin").setAttribute("aria-busy", "true");
   try {
     const made = raw ? await call("POST", `/api/conversations/upload?name=${encodeURIComponent(name)}`, undefined, raw) : await call("POST", "/api/conversations", body);
     await open(made.id);
-  } catch (error) { fail("start-error", error); }
+  } catch (error) { fail("start-error", error); } finally { $("begin").removeAttribute("aria-busy"); }
 }
 
 function home() {
@@ -239,7 +240,8 @@ async function listed() {
 
 $("begin").addEventListener("submit", (event) => {
   event.preventDefault();
-  begin({ text: $("text").value, controls: $("start-day").value ? { as_of: $("start-day").value } : {} });
+  const text = $("text").value.trim(), said = /^https?:\/\/\S+$/i.test(text) ? { url: text } : { text: $("text").value };
+  begin({ ...said, controls: $("start-day").value ? { as_of: $("start-day").value } : {} });
 });
 $("file").addEventListener("change", () => $("file").files[0] && begin(null, $("file").files[0], $("file").files[0].name));
 $("seed").addEventListener("click", () => begin({ seed: true }));
@@ -258,5 +260,9 @@ document.addEventListener("keydown", (event) => { if (event.key === "Escape" && 
 addEventListener("popstate", () => (location.hash.length > 1 ? open(location.hash.slice(1)) : home()));
 
 setUpSources(desk, api);
-call("GET", "/api/desk").then((facts) => { $("desk").textContent = `${facts.sources} sources in the store · ${facts.model} · nothing leaves this machine${facts.profile === "local" ? "" : " but what the model is sent"}.`; });
+call("GET", "/api/desk").then((facts) => {
+  if (facts.opens_addresses) $("text").placeholder = "Paste the text or the address of a page, or drop a file here.";
+  const leaves = [facts.profile === "local" ? "" : "what the model is sent", facts.opens_addresses ? "the addresses you open" : ""].filter(Boolean).join(" and ");
+  $("desk").textContent = `${facts.sources} sources in the store · ${facts.model} · nothing leaves this machine${leaves && ` but ${leaves}`}.`;
+});
 if (location.hash.length > 1) open(location.hash.slice(1)); else $("text").focus();

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from tests.chat.browse import CHROMIUM, FLAGS, Tab
 from tests.chat.house import running
-from tests.chat.test_page import CHROMIUM, FLAGS, LATE, Tab
+from tests.chat.test_page import LATE
 
 SHOTS = (
     ("light", {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"}),

@@ -18,6 +18,7 @@ from werkzeug import Response
 
 from agent.errors import InputError
 from agent.ingest.fetch import Rules, fetch_document, is_public
+from tests.adversarial import cases
 from tests.ingest.files import pdf_of
 
 LOOPBACK = ipaddress.ip_address("127.0.0.1")
@@ -144,15 +145,14 @@ def test_the_servers_encoding_is_used(httpserver):
 @pytest.mark.parametrize(
     "url",
     [
-        "http://169.254.169.254/latest/meta-data/", "http://127.0.0.1:8000/admin", "file:///etc/passwd", "http://2130706433/",
-        "http://public.example@10.0.0.7/", "http://127.1/", "http://0177.0.0.1/", "http://0x7f.1/", "http://localhost/",
+        *(row["text"] for row in cases("articles") if row["kind"] == "ssrf-url"), "http://127.1/", "http://0177.0.0.1/", "http://0x7f.1/", "http://localhost/",
         "http://[::1]/", "http://[::ffff:127.0.0.1]/", "http://0/", "gopher://a.example/", "javascript:alert(1)",
         "data:text/html,x", "http:///x", "//a.example", "http://a b/", "http://a\\b/", "http://a.example\r\nX: y/", "",
         "http://" + "a" * 70 + ".example/", "http://a..example/", "http://a.example:99999/", "http://a.example:x/",
     ],
 )  # fmt: skip
 def test_what_is_no_page_of_the_open_web_is_refused(url):
-    """adv-a37 to a41 and more, with the real resolver: each refused in words before a connection is made."""
+    """The corpus (adv-a37 to a41) and more, with the real resolver: each refused in words before a connection is made."""
     with pytest.raises(InputError, match=r"no address|public web|user name|host name|not found"):
         asyncio.run(fetch_document(url, Rules(seconds=5)))
 

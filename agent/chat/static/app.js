@@ -210,6 +210,7 @@ async function begin(body, raw, name) {
   $("begin").setAttribute("aria-busy", "true");
   try {
     const made = raw ? await call("POST", `/api/conversations/upload?name=${encodeURIComponent(name)}`, undefined, raw) : await call("POST", "/api/conversations", body);
+    $("begin").reset();
     await open(made.id);
   } catch (error) { fail("start-error", error); } finally { $("begin").removeAttribute("aria-busy"); }
 }

@@ -6,8 +6,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,13 +19,15 @@ from agent.chat.recheck import recheck
 from agent.chat.shelf import Shelf
 from agent.chat.state import Controls, Phase, State
 from agent.chat.stream import Stream
-from agent.desk import describe_run, open_desk
+from agent.desk import deps_of, describe_run
 from agent.domain import Claim, Document, Run, Verification
 from agent.errors import AgentError, InputError
 from agent.events import ClaimDone, Event
 from agent.ingest.chunk import cut_passages
 from agent.ingest.read import read_document
-from agent.llm.base import ChatReply, ChatRequest, StreamingModel
+from agent.llm.base import StreamingModel
+from agent.llm.retry import RetryingModel
+from agent.llm.streamed import StreamedModel
 from agent.pipeline import Deps, verify_text
 from agent.runlog import RunLog
 from agent.settings import Settings
@@ -48,29 +49,6 @@ class BaseStore(PassageStore, Protocol):
         ...
 
 
-class SharedModel:
-    """The desk's one model, lent to a run: closing the run does not close it."""
-
-    def __init__(self, model: StreamingModel) -> None:
-        self._model = model
-
-    @property
-    def id(self) -> str:
-        """Id of the model behind."""
-        return self._model.id
-
-    async def complete(self, request: ChatRequest) -> ChatReply:
-        """Answer."""
-        return await self._model.complete(request)
-
-    def stream(self, request: ChatRequest) -> AsyncIterator[str]:
-        """Answer in pieces."""
-        return self._model.stream(request)
-
-    async def aclose(self) -> None:
-        """Holds nothing of its own."""
-
-
 @dataclass(frozen=True)
 class House:
     """What all conversations share."""
@@ -79,6 +57,8 @@ class House:
     embedder: Embedder
     base: BaseStore | None
     model: StreamingModel
+    calls: RetryingModel
+    """The model with the limits that all calls keep together: those of checks and those of conversations."""
     shelves: Shelves
     keep_case: KeepCase
     slots: asyncio.Semaphore
@@ -294,10 +274,10 @@ class Room:
             self.hear(event)
 
         with RunLog(self.folder) as runs:
-            async with open_desk(settings, shelf, runs, listener, model=SharedModel(house.model)) as deps:
-                run = describe_run(article, deps, shelf, house.embedder)
-                done = await work(deps, run)
-                self.hear(say.Ended(run=done, usage=deps.paid()))
+            deps = deps_of(settings, shelf, runs, listener, calls=house.calls)
+            run = describe_run(article, deps, shelf, house.embedder)
+            done = await work(deps, run)
+            self.hear(say.Ended(run=done, usage=deps.paid()))
 
     async def _take_in(self, text: str) -> None:
         try:
@@ -321,18 +301,20 @@ class Room:
 
     async def _prose(self, want: say.Prose) -> None:
         """A model's words on quotes; where there are none, its choice of what is asked. Without a model: neither."""
-        model = self._house.model
-        try:
-            if want.statements:
-                async for statement in write(model, want.question, want.statements):
-                    self.hear(say.Wrote(turn=want.turn, statement=statement))
-            elif self._state.claims:
-                topic = await choose_topic(model, want.question, self._state)
-                self.hear(say.Chosen(turn=want.turn, action=topic))
-        except AgentError as error:
-            log.info("no words of the model: %s", error)
-        finally:
-            with suppress(asyncio.CancelledError):
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with RunLog(self.folder) as runs:
+            model = StreamedModel(self._house.model, self._house.calls, runs)
+            try:
+                if want.statements:
+                    async for statement in write(model, want.question, want.statements):
+                        self.hear(say.Wrote(turn=want.turn, statement=statement))
+                elif self._state.claims:
+                    topic = await choose_topic(model, want.question, self._state)
+                    self.hear(say.Chosen(turn=want.turn, action=topic))
+            except AgentError as error:
+                log.info("no words of the model: %s", error)
+            finally:
+                self.hear(say.Paid(usage=model.paid))
                 self.hear(say.Written(turn=want.turn))
 
 

@@ -70,6 +70,12 @@ class Broke(Data):
     reason: str
 
 
+class Paid(Data):
+    """What a model's words in the conversation cost."""
+
+    usage: Usage
+
+
 class Stopped(Data):
     """The user stopped the check."""
 
@@ -121,6 +127,7 @@ Message = (
     | Found
     | Ended
     | Broke
+    | Paid
     | Stopped
     | Set
     | Told
@@ -199,6 +206,8 @@ def _happened(state: State, message: Message) -> State:  # noqa: C901, PLR0911, 
             return state.model_copy(update={"waiting": message.what})
         case Ended() | Broke() | Stopped():
             return _over(state, message)
+        case Paid():
+            return state.model_copy(update={"usage": state.usage + message.usage})
         case Set():
             return state.model_copy(update={"controls": message.controls})
         case Told():

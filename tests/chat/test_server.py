@@ -216,6 +216,28 @@ def test_the_seed_article_is_one_request_away(client):
     assert len(client.send("GET", f"/api/conversations/{body['id']}/sources")[1]) == 65 + 4
 
 
+def test_words_of_the_model_are_counted_and_kept(server, client):
+    """One call more in the status; the same question again costs nothing and says the same; deleting forgets it."""
+    name = client.begin()
+    before = client.until(name)["status"]
+
+    def ask():
+        turns = len(client.show(name)["turns"])
+        client.send("POST", f"/api/conversations/{name}/messages", {"text": "who made flour at the mill?"})
+        end = time.monotonic() + 20
+        while len(found := client.show(name)["turns"]) < turns + 2 or found[-1]["is_open"]:
+            assert time.monotonic() < end, found
+            time.sleep(0.03)
+        return found[-1]["statements"], client.show(name)["status"]
+
+    first, paid = ask()
+    again, paid_again = ask()
+    assert first == again
+    assert paid["model_calls"] == paid_again["model_calls"] == before["model_calls"] + 1
+    assert paid["tokens"] > before["tokens"]
+    assert sum(one.schema_name == "chat_answer" for one in server.rooms.house.model.requests) == 1
+
+
 def test_an_address_as_article(tmp_path, httpserver, client):
     """Refused by a desk that opens none, with the cure; by one that does, private ones are refused; T20."""
     httpserver.expect_request("/a").respond_with_data(f"<html><body><p>{ARTICLE}</p></body></html>")

@@ -21,6 +21,9 @@ from agent.chat.whatif import what_would_change
 from agent.domain import Label, Stance, Usage, Verification
 from agent.events import ClaimDone, ClaimStarted, RunStarted, SentenceDone, Waiting
 from agent.llm.fake import ScriptedModel
+from agent.llm.retry import RetryingModel
+from agent.llm.streamed import StreamedModel
+from agent.runlog import RunLog
 from agent.stages.decide import decide
 from tests.build import claim, document, evidence, hit
 from tests.report.sample import sample_result
@@ -201,14 +204,16 @@ def test_whole_items_never_breaks_and_only_grows(text, cut):
     whole_items(text)
 
 
-def test_a_stream_gives_statements_as_they_become_whole():
+def test_a_stream_gives_statements_as_they_become_whole(tmp_path):
     """Two good ones and one that lies: the lie is dropped."""
     quote = Statement(text="Post: “The mill burnt down in 1931.”", refs=(QuoteRef(citation=FOR.citation),))
     says = ["The mill burnt down.", "The mill burnt down in 2020.", "It burnt down in 1931."]
     model = ScriptedModel([json.dumps({"statements": [{"quote": 1, "says": one} for one in says]})])
 
     async def read():
-        return [one.text async for one in write(model, "what happened?", [quote])]
+        with RunLog(tmp_path) as log:
+            streamed = StreamedModel(model, RetryingModel(model, attempts=1, wait_base=0, concurrency=1), log)
+            return [one.text async for one in write(streamed, "what happened?", [quote])]
 
     assert asyncio.run(read()) == [says[0], says[2]]
 

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.chat import session as say
 from agent.chat.cards import about, claim_card, snapshot, source_page
-from agent.chat.room import Room, search_sources
+from agent.chat.lookup import search_store
+from agent.chat.room import Room
 from agent.chat.rooms import Rooms
 from agent.chat.state import Controls, as_result
 from agent.domain import Document, SourceKind
@@ -218,7 +219,9 @@ def _sources(app: FastAPI, rooms: Rooms) -> None:
     async def listing(name: str, search: Annotated[str, Query(max_length=500)] = "") -> list[dict[str, Any]]:
         room = rooms.get(name)
         if search.strip():
-            found = search_sources(room.shelf(), search, room.state.controls)
+            sources, hits = search_store(search, room.shelf(), room.state.controls)
+            documents = sources.documents({hit.passage.document_id for hit in hits})
+            found = [(documents[hit.passage.document_id], hit.passage.text) for hit in hits]
             return [about(document) | {"passage": clean_text(text)} for document, text in found]
         return [about(document) | {"is_own": is_own, "is_hidden": is_out} for document, is_own, is_out in _all(room)]
 

@@ -14,10 +14,11 @@ from typing import Protocol
 from agent.chat import session as say
 from agent.chat.cards import patches
 from agent.chat.keep import Shelves
+from agent.chat.lookup import find_in_store
 from agent.chat.prose import choose_topic, write
 from agent.chat.recheck import recheck
 from agent.chat.shelf import Shelf
-from agent.chat.state import Controls, Phase, State
+from agent.chat.state import Controls, Phase, State, quotes_of
 from agent.chat.stream import Stream
 from agent.desk import deps_of, describe_run
 from agent.domain import Claim, Document, Run, Verification
@@ -32,10 +33,12 @@ from agent.pipeline import Deps, verify_text
 from agent.runlog import RunLog
 from agent.settings import Settings
 from agent.small.base import Embedder
-from agent.store.base import PassageStore, TimeLimit
+from agent.store.base import PassageStore
 from agent.store.hybrid import Store
 
 log = logging.getLogger(__name__)
+
+_QUOTES_FOR_MODEL = 4
 
 KeepCase = Callable[[Verification, dict[str, Document], say.Keep], None]
 """Keeps a correction as an evaluation case."""
@@ -299,16 +302,27 @@ class Room:
             return
         self.hear(say.Corrected(claim_id=want.claim_id, correction=want.correction))
 
+    async def _look_up(self, want: say.Prose) -> None:
+        """The store's sentences that bear on a question."""
+        seen = await asyncio.to_thread(
+            find_in_store, want.question, self.shelf(), self._house.embedder, self._state.controls
+        )
+        if seen.statements:
+            self.hear(say.Found(documents=seen.documents))
+            self.hear(say.Quoted(turn=want.turn, statements=seen.statements))
+
     async def _prose(self, want: say.Prose) -> None:
         """A model's words on quotes; where there are none, its choice of what is asked. Without a model: neither."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with RunLog(self.folder) as runs:
             model = StreamedModel(self._house.model, self._house.calls, runs)
             try:
-                if want.statements:
-                    async for statement in write(model, want.question, want.statements):
+                await self._look_up(want)
+                quotes = quotes_of(self._state.turns[want.turn])[:_QUOTES_FOR_MODEL]
+                if quotes:
+                    async for statement in write(model, want.question, quotes):
                         self.hear(say.Wrote(turn=want.turn, statement=statement))
-                elif self._state.claims:
+                elif self._state.claims and not self._state.turns[want.turn].statements:
                     topic = await choose_topic(model, want.question, self._state)
                     self.hear(say.Chosen(turn=want.turn, action=topic))
             except AgentError as error:
@@ -323,16 +337,3 @@ def reopened(state: State) -> State:
     turns = tuple(turn.model_copy(update={"is_open": False}) if turn.is_open else turn for turn in state.turns)
     phase = Phase.STOPPED if state.phase is Phase.CHECKING else state.phase
     return state.model_copy(update={"turns": turns, "phase": phase, "running": (), "before": {}, "waiting": ""})
-
-
-def search_sources(shelf: Shelf, query: str, controls: Controls) -> list[tuple[Document, str]]:
-    """Passages for a text, as a claim would find them."""
-    from agent.domain import claim_id
-    from agent.sources import StoreSources
-    from agent.stages.queries import plan_queries
-
-    when = TimeLimit(as_of=controls.as_of, undated=controls.undated)
-    sources = StoreSources(shelf, limit=8, when=when)
-    hits = sources.find(plan_queries(Claim(id=claim_id(query, None), text=query), round=1), frozenset())
-    documents = sources.documents({hit.passage.document_id for hit in hits})
-    return [(documents[hit.passage.document_id], hit.passage.text) for hit in hits]

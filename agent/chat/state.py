@@ -161,6 +161,11 @@ def quotes_held(verification: Verification) -> tuple[Citation, ...]:
     return tuple(piece.citation for piece in verification.evidence if piece.citation is not None)
 
 
+def quotes_of(turn: Turn) -> tuple[Statement, ...]:
+    """What of a turn rests on quotes."""
+    return tuple(one for one in turn.statements if any(isinstance(ref, QuoteRef) for ref in one.refs))
+
+
 def is_held(statement: Statement, state: State) -> bool:
     """Whether all that a statement rests on is in the run, and it rests on something."""
     return bool(statement.refs) and all(_is_in(ref, state) for ref in statement.refs)

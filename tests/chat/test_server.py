@@ -11,7 +11,7 @@ import pytest
 from agent.chat.security import is_loopback, require_token
 from agent.chat.serve import listen
 from agent.errors import ConfigError
-from tests.chat.house import opener, running
+from tests.chat.house import obedient, opener, running
 from tests.desk import ARTICLE
 
 JSON = {"Content-Type": "application/json"}
@@ -40,6 +40,16 @@ class Client:
 
     def show(self, name):
         return self.send("GET", f"/api/conversations/{name}")[1]
+
+    def ask(self, name, text):
+        """The desk's turn to a message, when it is whole."""
+        turns = len(self.show(name)["turns"])
+        assert self.send("POST", f"/api/conversations/{name}/messages", {"text": text})[0] == 202
+        end = time.monotonic() + 20
+        while len(found := self.show(name)["turns"]) < turns + 2 or found[-1]["is_open"]:
+            assert time.monotonic() < end, found
+            time.sleep(0.03)
+        return found[-1]
 
     def until(self, name, phase="done"):
         end = time.monotonic() + 20
@@ -222,13 +232,7 @@ def test_words_of_the_model_are_counted_and_kept(server, client):
     before = client.until(name)["status"]
 
     def ask():
-        turns = len(client.show(name)["turns"])
-        client.send("POST", f"/api/conversations/{name}/messages", {"text": "who made flour at the mill?"})
-        end = time.monotonic() + 20
-        while len(found := client.show(name)["turns"]) < turns + 2 or found[-1]["is_open"]:
-            assert time.monotonic() < end, found
-            time.sleep(0.03)
-        return found[-1]["statements"], client.show(name)["status"]
+        return client.ask(name, "who made flour at the mill?")["statements"], client.show(name)["status"]
 
     first, paid = ask()
     again, paid_again = ask()
@@ -236,6 +240,30 @@ def test_words_of_the_model_are_counted_and_kept(server, client):
     assert paid["model_calls"] == paid_again["model_calls"] == before["model_calls"] + 1
     assert paid["tokens"] > before["tokens"]
     assert sum(one.schema_name == "chat_answer" for one in server.rooms.house.model.requests) == 1
+
+
+def test_a_free_question_is_answered_from_the_store_or_declined(tmp_path):
+    """A sentence that no claim needed is found, quoted and can be opened; what nobody wrote of is not made up."""
+
+    def script(request):
+        is_choice = request.schema_name == "chat_choose"
+        return json.dumps({"topic": "none", "claim": 0}) if is_choice else obedient(request)
+
+    with running(tmp_path, script) as server:
+        client = Client(server)
+        name = client.begin()
+        client.until(name)
+        said = client.ask(name, "What do bakers in Velmar like?")
+        assert [one["text"] for one in said["statements"]] == [
+            "Velmar Daily (2018-01-01): “Bakers in Velmar like rye.”"
+        ]
+        (ref,) = said["statements"][0]["refs"]
+        place = f"/api/conversations/{name}/sources/{ref['document']}?start={ref['start']}&end={ref['end']}"
+        assert client.send("GET", place)[1]["quote"] == "Bakers in Velmar like rye."
+        declined = client.ask(name, "What is the capital of France?")
+        assert (declined["statements"], declined["note"]) == ([], "The run holds nothing about it.")
+        client.send("PUT", f"/api/conversations/{name}/controls", {"hidden": ["s4"]})
+        assert client.ask(name, "What do bakers in Velmar like?")["statements"] == []
 
 
 def test_an_address_as_article(tmp_path, httpserver, client):

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent.chat import session as say
 from agent.chat.cards import about, claim_card, snapshot, source_page
 from agent.chat.lookup import search_store
+from agent.chat.quota import QuotaError
 from agent.chat.room import Room
 from agent.chat.rooms import Rooms
 from agent.chat.state import Controls, as_result
@@ -101,8 +102,10 @@ def make_app(rooms: Rooms) -> FastAPI:
 
 
 async def _explain(_: Request, error: Exception) -> JSONResponse:
-    status = 404 if "no conversation" in str(error) else 400
-    return JSONResponse({"error": clean_text(str(error))}, status_code=status)
+    said = {"error": clean_text(str(error))}
+    if isinstance(error, QuotaError):
+        return JSONResponse(said, status_code=429, headers={"Retry-After": str(error.retry_after)})
+    return JSONResponse(said, status_code=404 if "no conversation" in str(error) else 400)
 
 
 def _page(app: FastAPI, rooms: Rooms) -> None:
@@ -135,6 +138,7 @@ def _conversations(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, o
 
     @app.post("/api/conversations", status_code=201, summary="Verify an article")
     async def begin(body: NewArticle) -> dict[str, str]:
+        rooms.house.checks.take()
         if body.seed:
             return {"id": (await rooms.start_seed()).name}
         return {"id": (await rooms.start(await _article(rooms, body), body.controls)).name}
@@ -148,11 +152,13 @@ def _conversations(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, o
     @app.post("/api/conversations/{name}/article", status_code=202, summary="Verify an article in this conversation")
     async def article(name: str, body: NewArticle) -> dict[str, str]:
         room = rooms.get(name)
+        rooms.house.checks.take()
         room.begin(await _article(rooms, body))
         return {"id": name}
 
     @app.post("/api/conversations/upload", status_code=201, summary="Verify a file: txt, md, html, pdf, docx")
     async def upload(request: Request, name: Annotated[str, Query(max_length=300)]) -> dict[str, str]:
+        rooms.house.checks.take()
         article = read_document(None, data=await request.body(), name=_file_name(name), untitled=Path(name).stem)
         return {"id": (await rooms.start(article, Controls())).name}
 
@@ -182,7 +188,9 @@ def _talk(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, one after 
 
     @app.post("/api/conversations/{name}/messages", status_code=202, summary="Say something")
     async def message(name: str, body: NewMessage) -> None:
-        rooms.get(name).hear(say.Said(text=body.text, claim_id=body.claim))
+        room = rooms.get(name)
+        rooms.house.messages.take()
+        room.hear(say.Said(text=body.text, claim_id=body.claim))
 
     @app.post("/api/conversations/{name}/cancel", status_code=202, summary="Stop the check")
     async def cancel(name: str) -> None:
@@ -191,6 +199,7 @@ def _talk(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, one after 
     @app.post("/api/conversations/{name}/checks", status_code=202, summary="Check claims again")
     async def check(name: str, body: NewCheck) -> None:
         room = rooms.get(name)
+        rooms.house.checks.take()
         if body.go_on:
             room.go_on()
         else:

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from agent.chat.cards import patches
 from agent.chat.keep import Shelves
 from agent.chat.lookup import find_in_store
 from agent.chat.prose import choose_topic, write
+from agent.chat.quota import Quota
 from agent.chat.recheck import recheck
 from agent.chat.shelf import Shelf
 from agent.chat.state import Controls, Phase, State, quotes_of
@@ -66,6 +67,8 @@ class House:
     keep_case: KeepCase
     slots: asyncio.Semaphore
     """Checks that run at the same time."""
+    messages: Quota = field(default_factory=lambda: Quota("messages", 30))
+    checks: Quota = field(default_factory=lambda: Quota("checks", 30))
     fetch: Callable[[str], Awaitable[Document]] | None = None
     """Opens an address as an article; None: this desk opens none."""
 

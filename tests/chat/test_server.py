@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from agent.chat.quota import Quota, QuotaError
 from agent.chat.security import is_loopback, require_token
 from agent.chat.serve import listen
 from agent.errors import ConfigError
@@ -264,6 +265,41 @@ def test_a_free_question_is_answered_from_the_store_or_declined(tmp_path):
         assert (declined["statements"], declined["note"]) == ([], "The run holds nothing about it.")
         client.send("PUT", f"/api/conversations/{name}/controls", {"hidden": ["s4"]})
         assert client.ask(name, "What do bakers in Velmar like?")["statements"] == []
+
+
+@pytest.mark.parametrize(("path", "body"), [("/messages", {"text": "why claim 1?"}), ("/checks", {"claims": ["x"]})])
+def test_only_so_many_a_minute(tmp_path, path, body):
+    """T25: the 31st is refused with the time to wait, does nothing, and other things can still be done."""
+    with running(tmp_path) as server:
+        client = Client(server)
+        name = client.begin()
+        client.until(name)
+        answers = [client.send("POST", f"/api/conversations/{name}{path}", body) for _ in range(31)]
+        turns = len(client.show(name)["turns"])
+        status, said, headers = answers[-1]
+        assert {status for status, _, _ in answers[:-2]} & {429} == set()
+        assert status == 429
+        assert "a minute: say it again in" in said["error"]
+        assert 0 < int(headers["Retry-After"]) <= 60
+        client.send("POST", f"/api/conversations/{name}{path}", body)
+        assert len(client.show(name)["turns"]) == turns
+        assert client.send("GET", f"/api/conversations/{name}/export.json")[0] == 200
+
+
+def test_a_quota_is_of_any_minute():
+    """What is refused does not count; after a minute the first is forgotten."""
+    now = [0.0]
+    quota = Quota("messages", 2, clock=lambda: now[0])
+    quota.take()
+    now[0] = 59.5
+    quota.take()
+    for _ in range(3):
+        with pytest.raises(QuotaError, match="more than 2 messages a minute: say it again in 1 s"):
+            quota.take()
+    now[0] = 60.0
+    quota.take()
+    with pytest.raises(QuotaError):
+        quota.take()
 
 
 def test_an_address_as_article(tmp_path, httpserver, client):

@@ -69,25 +69,30 @@ async def open_desk(
     """
     inner = model or language_model_of(settings, listener)
     try:
-        retrying = _patient(inner, settings, listener)
-        cached = CachedModel(retrying, log)
-        began = time.monotonic()
-        when = TimeLimit(as_of=settings.as_of, undated=settings.undated)
-        yield Deps(
-            model=cached,
-            judge=_judge(cached, settings),
-            sources=StoreSources(store, limit=settings.passages, when=when),
-            settings=settings,
-            log=log,
-            paid=lambda: cached.paid.model_copy(update={"seconds": round(time.monotonic() - began, 1)}),
-            listener=listener,
-            guard=_guard(settings),
-        )
+        yield deps_of(settings, store, log, listener, calls=patient(inner, settings, listener))
     finally:
         await inner.aclose()
 
 
-def _patient(model: ChatModel, settings: Settings, listener: Listener) -> RetryingModel:
+def deps_of(settings: Settings, store: PassageStore, log: RunLog, listener: Listener, *, calls: RetryingModel) -> Deps:
+    """Everything a run works with, over a language model that others may call too; see `open_desk`."""
+    cached = CachedModel(calls, log)
+    began = time.monotonic()
+    when = TimeLimit(as_of=settings.as_of, undated=settings.undated)
+    return Deps(
+        model=cached,
+        judge=_judge(cached, settings),
+        sources=StoreSources(store, limit=settings.passages, when=when),
+        settings=settings,
+        log=log,
+        paid=lambda: cached.paid.model_copy(update={"seconds": round(time.monotonic() - began, 1)}),
+        listener=listener,
+        guard=_guard(settings),
+    )
+
+
+def patient(model: ChatModel, settings: Settings, listener: Listener) -> RetryingModel:
+    """The model with the limits of the settings, which then hold for all its calls together."""
     limits = Limits(
         requests_per_minute=settings.requests_per_minute,
         tokens_per_minute=settings.tokens_per_minute,

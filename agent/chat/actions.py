@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime
 
-from agent.chat.resolve import claims_in, documents_in
+from agent.chat.resolve import claims_in, claims_named, documents_in, words_about
 from agent.chat.state import State
 from agent.domain import Data, Label, latest_day
 
@@ -167,12 +167,19 @@ def _doing(message: str, state: State) -> Action | None:
 
 def _asking(message: str, state: State) -> Action | None:
     """Something is to be told."""
-    topic = next((topic for topic, pattern in _ABOUT_WORDS if pattern.search(message)), None)
-    if topic is None:
+    topic, pattern = next((pair for pair in _ABOUT_WORDS if pair[1].search(message)), (None, None))
+    if topic is None or pattern is None or _is_about_the_world(message, pattern, topic=topic, state=state):
         return None
     claims = claims_in(message, state)
     documents = documents_in(message, state)
     return Tell(what=topic, claim_id=claims[0] if claims else None, document_ids=documents)
+
+
+def _is_about_the_world(message: str, pattern: re.Pattern[str], *, topic: str, state: State) -> bool:
+    """Whether a question only happens to hold the word of a topic: it names no claim, and has words of its own."""
+    if topic in {"compare", "export", "help"} or claims_named(message, state) is not None:
+        return False
+    return len(words_about(pattern.sub(" ", message))) >= (1 if topic in {"sources", "summary"} else 2)
 
 
 def _correct(message: str, state: State) -> Action | None:

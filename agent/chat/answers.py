@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from agent.chat.actions import Tell
 from agent.chat.state import ClaimRef, QuoteRef, Ref, SentenceRef, State, Statement, Turn, is_held, quotes_held
@@ -12,7 +12,6 @@ from agent.domain import Citation, Claim, Document, Evidence, Label, SentenceSta
 from agent.report.contract import State as Outcome
 from agent.report.contract import state_of
 from agent.report.markdown import NAMES, check_line, count, percent
-from agent.text import content_words
 
 NOTHING = "The run holds nothing about it."
 WHICH_CLAIM = "Which claim? Name its number, or open its card first."
@@ -47,20 +46,6 @@ def tell(action: Tell, state: State) -> Turn:
     return _turn(said, state, claim_id=claim.id, offers=_offers(action.what, state.number_of(claim.id)))
 
 
-def find_in_run(question: str, state: State) -> tuple[Statement, ...]:
-    """Stored quotes that share the most words with a free question, best first."""
-    wanted = set(content_words(question))
-    scored: dict[tuple[str, int, int], tuple[int, Statement]] = {}
-    for verification in state.outcomes.values():
-        for cited in quotes_held(verification):
-            shared = len(wanted & set(content_words(cited.quote)))
-            if shared >= min(2, len(wanted)) and shared:
-                key = (cited.document_id, cited.span.start, cited.span.end)
-                scored.setdefault(key, (shared, _quoted(cited, state)))
-    best = sorted(scored.items(), key=lambda item: (-item[1][0], item[0]))[:_SHOWN]
-    return tuple(statement for _, (_, statement) in best if is_held(statement, state))
-
-
 def stands(claim: Claim, state: State) -> Statement:
     """The stored verdict of a claim, in one line."""
     found = state.outcomes.get(claim.id)
@@ -69,6 +54,11 @@ def stands(claim: Claim, state: State) -> Statement:
     return Statement(
         text=f"Claim {state.number_of(claim.id)} is {name}{sure}: {claim.text}", refs=(ClaimRef(claim_id=claim.id),)
     )
+
+
+def short(title: str) -> str:
+    """A title inside a sentence of ours."""
+    return title[:80].rstrip(" .")
 
 
 def name_of(document: Document | None, fallback: str = "a source") -> str:
@@ -97,8 +87,9 @@ def _offers(what: str, number: int) -> tuple[str, ...]:
     return tuple(text for topic, text in all_of.items() if topic != what)[:3]
 
 
-def _quoted(cited: Citation, state: State) -> Statement:
-    name = name_of(state.documents.get(cited.document_id))
+def quoted(cited: Citation, documents: Mapping[str, Document]) -> Statement:
+    """Who says it and when, and the words."""
+    name = name_of(documents.get(cited.document_id))
     return Statement(text=f"{name}: “{' '.join(cited.quote.split())}”", refs=(QuoteRef(citation=cited),))
 
 
@@ -113,7 +104,8 @@ def _why(claim: Claim, found: Verification, state: State) -> Iterator[Statement]
     assert verdict is not None
     for cited in verdict.rationale[:_SHOWN]:
         side = {Stance.SUPPORTS: "For", Stance.REFUTES: "Against", Stance.NEUTRAL: "Open"}[cited.stance]
-        yield _quoted(cited, state).model_copy(update={"text": f"{side}: {_quoted(cited, state).text}"})
+        one = quoted(cited, state.documents)
+        yield one.model_copy(update={"text": f"{side}: {one.text}"})
     if not verdict.rationale:
         read = count(len(found.evidence), "passage")
         yield Statement(text=f"{read} read; none of them decides it.", refs=(ClaimRef(claim_id=claim.id),))
@@ -127,7 +119,7 @@ def _one_side(stance: Stance) -> Callable[[Claim, Verification, State], Iterator
         pieces = _side(found, stance)
         for piece in pieces[:_SHOWN]:
             assert piece.citation is not None
-            yield _quoted(piece.citation, state)
+            yield quoted(piece.citation, state.documents)
         if not pieces:
             word = "against" if stance is Stance.REFUTES else "for"
             yield Statement(
@@ -178,7 +170,7 @@ def _plain(claim: Claim, found: Verification, state: State) -> Iterator[Statemen
     )
     yield Statement(text=f"{told}{chance}", refs=(ClaimRef(claim_id=claim.id),))
     for cited in verdict.rationale[:2]:
-        yield _quoted(cited, state)
+        yield quoted(cited, state.documents)
 
 
 def _independent(claim: Claim, found: Verification, state: State) -> Iterator[Statement]:

@@ -13,8 +13,11 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.chat import session as say
+from agent.chat.answers import short
 from agent.chat.cards import about, claim_card, snapshot, source_page
-from agent.chat.room import Room, search_sources
+from agent.chat.lookup import search_store
+from agent.chat.quota import QuotaError
+from agent.chat.room import Room
 from agent.chat.rooms import Rooms
 from agent.chat.state import Controls, as_result
 from agent.domain import Document, SourceKind
@@ -39,9 +42,10 @@ class _Body(BaseModel):
 
 
 class NewArticle(_Body):
-    """An article to check, or the seed article."""
+    """An article to check: a text, the address of one where this desk opens addresses, or the seed article."""
 
     text: str = Field(default="", max_length=2_000_000)
+    url: str = Field(default="", max_length=2_000)
     seed: bool = False
     controls: Controls = Controls()
 
@@ -99,8 +103,10 @@ def make_app(rooms: Rooms) -> FastAPI:
 
 
 async def _explain(_: Request, error: Exception) -> JSONResponse:
-    status = 404 if "no conversation" in str(error) else 400
-    return JSONResponse({"error": clean_text(str(error))}, status_code=status)
+    said = {"error": clean_text(str(error))}
+    if isinstance(error, QuotaError):
+        return JSONResponse(said, status_code=429, headers={"Retry-After": str(error.retry_after)})
+    return JSONResponse(said, status_code=404 if "no conversation" in str(error) else 400)
 
 
 def _page(app: FastAPI, rooms: Rooms) -> None:
@@ -116,7 +122,12 @@ def _page(app: FastAPI, rooms: Rooms) -> None:
     async def desk() -> dict[str, Any]:
         base = rooms.house.base
         count = 0 if base is None else len(base.list())
-        return {"profile": rooms.house.settings.profile, "model": rooms.house.model.id, "sources": count}
+        return {
+            "profile": rooms.house.settings.profile,
+            "model": rooms.house.model.id,
+            "sources": count,
+            "opens_addresses": rooms.house.fetch is not None,
+        }
 
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
 
@@ -128,10 +139,10 @@ def _conversations(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, o
 
     @app.post("/api/conversations", status_code=201, summary="Verify an article")
     async def begin(body: NewArticle) -> dict[str, str]:
+        rooms.house.checks.take()
         if body.seed:
             return {"id": (await rooms.start_seed()).name}
-        article = read_document(None, data=body.text.encode("utf-8", "replace"), name="article")
-        return {"id": (await rooms.start(article, body.controls)).name}
+        return {"id": (await rooms.start(await _article(rooms, body), body.controls)).name}
 
     @app.post("/api/conversations/empty", status_code=201, summary="A conversation without an article, for its sources")
     async def empty() -> dict[str, str]:
@@ -141,11 +152,14 @@ def _conversations(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, o
 
     @app.post("/api/conversations/{name}/article", status_code=202, summary="Verify an article in this conversation")
     async def article(name: str, body: NewArticle) -> dict[str, str]:
-        rooms.get(name).begin(read_document(None, data=body.text.encode("utf-8", "replace"), name="article"))
+        room = rooms.get(name)
+        rooms.house.checks.take()
+        room.begin(await _article(rooms, body))
         return {"id": name}
 
     @app.post("/api/conversations/upload", status_code=201, summary="Verify a file: txt, md, html, pdf, docx")
     async def upload(request: Request, name: Annotated[str, Query(max_length=300)]) -> dict[str, str]:
+        rooms.house.checks.take()
         article = read_document(None, data=await request.body(), name=_file_name(name), untitled=Path(name).stem)
         return {"id": (await rooms.start(article, Controls())).name}
 
@@ -159,6 +173,12 @@ def _conversations(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, o
         await rooms.delete(name)
 
 
+async def _article(rooms: Rooms, body: NewArticle) -> Document:
+    if body.url:
+        return await rooms.article_at(body.url)
+    return read_document(None, data=body.text.encode("utf-8", "replace"), name="article")
+
+
 def _talk(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, one after the other)
     @app.get("/api/conversations/{name}/events", summary="What happens, as server-sent events")
     async def events(
@@ -169,7 +189,9 @@ def _talk(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, one after 
 
     @app.post("/api/conversations/{name}/messages", status_code=202, summary="Say something")
     async def message(name: str, body: NewMessage) -> None:
-        rooms.get(name).hear(say.Said(text=body.text, claim_id=body.claim))
+        room = rooms.get(name)
+        rooms.house.messages.take()
+        room.hear(say.Said(text=body.text, claim_id=body.claim))
 
     @app.post("/api/conversations/{name}/cancel", status_code=202, summary="Stop the check")
     async def cancel(name: str) -> None:
@@ -178,6 +200,7 @@ def _talk(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, one after 
     @app.post("/api/conversations/{name}/checks", status_code=202, summary="Check claims again")
     async def check(name: str, body: NewCheck) -> None:
         room = rooms.get(name)
+        rooms.house.checks.take()
         if body.go_on:
             room.go_on()
         else:
@@ -206,7 +229,9 @@ def _sources(app: FastAPI, rooms: Rooms) -> None:
     async def listing(name: str, search: Annotated[str, Query(max_length=500)] = "") -> list[dict[str, Any]]:
         room = rooms.get(name)
         if search.strip():
-            found = search_sources(room.shelf(), search, room.state.controls)
+            sources, hits = search_store(search, room.shelf(), room.state.controls)
+            documents = sources.documents({hit.passage.document_id for hit in hits})
+            found = [(documents[hit.passage.document_id], hit.passage.text) for hit in hits]
             return [about(document) | {"passage": clean_text(text)} for document, text in found]
         return [about(document) | {"is_own": is_own, "is_hidden": is_out} for document, is_own, is_out in _all(room)]
 
@@ -253,7 +278,7 @@ def _put(room: Room, document: Document, *, title: str, facts: NewSource | Mende
 
 
 def _added(document: Document) -> say.Told:
-    note = f"Source kept: “{document.title[:80]}”. It holds for the next check."
+    note = f"Source kept: “{short(document.title)}”. It holds for the next check."
     return say.Told(note=note, offers=("Check all claims again",))
 
 

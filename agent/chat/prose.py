@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.chat.actions import Tell
 from agent.chat.state import QuoteRef, State, Statement
-from agent.llm.base import ChatModel, ChatRequest, Message, StreamingModel
+from agent.llm.base import ChatModel, ChatRequest, Message
 from agent.llm.reply import ask, parse_json
+from agent.llm.streamed import StreamedModel
 from agent.text import as_data, content_words, numbers
 from prompts import load
 
@@ -42,7 +44,7 @@ class _Chosen(BaseModel):
     claim: int = Field(ge=0)
 
 
-async def write(model: StreamingModel, question: str, quoted: Sequence[Statement]) -> AsyncIterator[Statement]:
+async def write(model: StreamedModel, question: str, quoted: Sequence[Statement]) -> AsyncIterator[Statement]:
     """A model's statements on quotes, each as soon as it is whole and has been checked against its quote."""
     shown = "\n".join(f"[{number}] {as_data(one.text)}" for number, one in enumerate(quoted, 1))
     request = ChatRequest(
@@ -52,14 +54,15 @@ async def write(model: StreamingModel, question: str, quoted: Sequence[Statement
         max_tokens=220,
     )
     text, given = "", 0
-    async for piece in model.stream(request):
-        text += piece
-        items = whole_items(text)
-        for item in items[given:_MOST]:
-            statement = checked(item, quoted)
-            if statement is not None:
-                yield statement
-        given = len(items)
+    async with aclosing(model.stream(request)) as pieces:
+        async for piece in pieces:
+            text += piece
+            items = whole_items(text)
+            for item in items[given:_MOST]:
+                statement = checked(item, quoted)
+                if statement is not None:
+                    yield statement
+            given = len(items)
 
 
 def whole_items(text: str) -> list[object]:

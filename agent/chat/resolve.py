@@ -16,10 +16,26 @@ _ORDINALS = {
 _ORDINAL = re.compile(rf"\b({'|'.join(_ORDINALS)}|last) claim\b", re.IGNORECASE)
 _THIS = re.compile(r"\b(this|that|it|its)\b", re.IGNORECASE)
 _LEAST_SHARED = 2
+_ASKING = frozenset(
+    content_words(
+        "say said says tell told know happen happened find show give mean think look like much many there please"
+        " evidence source sources article claim claims quote quotes passage text run desk anything something word words"
+        " according report reported mention mentioned did detail details"
+    )
+)
+"""Words of a question that say what is done with the answer, not what it is about."""
 
 
 def claims_in(message: str, state: State) -> tuple[str, ...]:
-    """The claims a message names by number, by `this`, or by their words; the subject when it names none."""
+    """The claims a message names; the subject when it names none."""
+    named = claims_named(message, state)
+    if named is not None:
+        return named
+    return (state.subject,) if state.subject else ()
+
+
+def claims_named(message: str, state: State) -> tuple[str, ...] | None:
+    """The claims a message names by number, by `this`, or by their words; None when it names none."""
     numbers = [int(n) for found in _NUMBERED.finditer(message) for n in re.findall(r"\d+", found[1])]
     numbers += [
         len(state.claims) if found[1].lower() == "last" else _ORDINALS[found[1].lower()]
@@ -30,7 +46,7 @@ def claims_in(message: str, state: State) -> tuple[str, ...]:
         return named
     if state.subject and _THIS.search(message):
         return (state.subject,)
-    return _by_words(message, state) or ((state.subject,) if state.subject else ())
+    return _by_words(message, state) or None
 
 
 def _by_words(message: str, state: State) -> tuple[str, ...]:
@@ -60,3 +76,8 @@ def _fit(document: Document, said: set[str], lowered: str) -> float:
     title = set(content_words(document.title))
     shared = len(title & said)
     return shared / len(title) if shared >= 3 and shared * 2 >= len(title) else 0.0
+
+
+def words_about(question: str) -> frozenset[str]:
+    """The words of a question that say what it is about."""
+    return frozenset(content_words(question)) - _ASKING

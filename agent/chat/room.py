@@ -6,35 +6,41 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from agent.chat import session as say
+from agent.chat.answers import short
 from agent.chat.cards import patches
 from agent.chat.keep import Shelves
+from agent.chat.lookup import find_in_store
 from agent.chat.prose import choose_topic, write
+from agent.chat.quota import Quota
 from agent.chat.recheck import recheck
 from agent.chat.shelf import Shelf
-from agent.chat.state import Controls, Phase, State
+from agent.chat.state import Controls, Phase, State, quotes_of
 from agent.chat.stream import Stream
-from agent.desk import describe_run, open_desk
+from agent.desk import deps_of, describe_run
 from agent.domain import Claim, Document, Run, Verification
 from agent.errors import AgentError, InputError
 from agent.events import ClaimDone, Event
 from agent.ingest.chunk import cut_passages
 from agent.ingest.read import read_document
-from agent.llm.base import ChatReply, ChatRequest, StreamingModel
+from agent.llm.base import StreamingModel
+from agent.llm.retry import RetryingModel
+from agent.llm.streamed import StreamedModel
 from agent.pipeline import Deps, verify_text
 from agent.runlog import RunLog
 from agent.settings import Settings
 from agent.small.base import Embedder
-from agent.store.base import PassageStore, TimeLimit
+from agent.store.base import PassageStore
 from agent.store.hybrid import Store
 
 log = logging.getLogger(__name__)
+
+_QUOTES_FOR_MODEL = 4
 
 KeepCase = Callable[[Verification, dict[str, Document], say.Keep], None]
 """Keeps a correction as an evaluation case."""
@@ -48,29 +54,6 @@ class BaseStore(PassageStore, Protocol):
         ...
 
 
-class SharedModel:
-    """The desk's one model, lent to a run: closing the run does not close it."""
-
-    def __init__(self, model: StreamingModel) -> None:
-        self._model = model
-
-    @property
-    def id(self) -> str:
-        """Id of the model behind."""
-        return self._model.id
-
-    async def complete(self, request: ChatRequest) -> ChatReply:
-        """Answer."""
-        return await self._model.complete(request)
-
-    def stream(self, request: ChatRequest) -> AsyncIterator[str]:
-        """Answer in pieces."""
-        return self._model.stream(request)
-
-    async def aclose(self) -> None:
-        """Holds nothing of its own."""
-
-
 @dataclass(frozen=True)
 class House:
     """What all conversations share."""
@@ -79,10 +62,16 @@ class House:
     embedder: Embedder
     base: BaseStore | None
     model: StreamingModel
+    calls: RetryingModel
+    """The model with the limits that all calls keep together: those of checks and those of conversations."""
     shelves: Shelves
     keep_case: KeepCase
     slots: asyncio.Semaphore
     """Checks that run at the same time."""
+    messages: Quota = field(default_factory=lambda: Quota("messages", 30))
+    checks: Quota = field(default_factory=lambda: Quota("checks", 30))
+    fetch: Callable[[str], Awaitable[Document]] | None = None
+    """Opens an address as an article; None: this desk opens none."""
 
 
 class Room:
@@ -292,10 +281,10 @@ class Room:
             self.hear(event)
 
         with RunLog(self.folder) as runs:
-            async with open_desk(settings, shelf, runs, listener, model=SharedModel(house.model)) as deps:
-                run = describe_run(article, deps, shelf, house.embedder)
-                done = await work(deps, run)
-                self.hear(say.Ended(run=done, usage=deps.paid()))
+            deps = deps_of(settings, shelf, runs, listener, calls=house.calls)
+            run = describe_run(article, deps, shelf, house.embedder)
+            done = await work(deps, run)
+            self.hear(say.Ended(run=done, usage=deps.paid()))
 
     async def _take_in(self, text: str) -> None:
         try:
@@ -306,7 +295,7 @@ class Room:
             return
         subject = self._state.claim(self._state.subject)
         again = (f"Check claim {self._state.number_of(subject.id)} again",) if subject else ()
-        note = f"Source added: “{document.title[:80]}”. Its date and publisher can be set under Sources."
+        note = f"Source added: “{short(document.title)}”. Its date and publisher can be set under Sources."
         self.hear(say.Told(note=note, offers=(*again, "Check all claims again")))
 
     def _keep(self, want: say.Keep) -> None:
@@ -317,20 +306,33 @@ class Room:
             return
         self.hear(say.Corrected(claim_id=want.claim_id, correction=want.correction))
 
+    async def _look_up(self, want: say.Prose) -> None:
+        """The store's sentences that bear on a question."""
+        seen = await asyncio.to_thread(
+            find_in_store, want.question, self.shelf(), self._house.embedder, self._state.controls
+        )
+        if seen.statements:
+            self.hear(say.Found(documents=seen.documents))
+            self.hear(say.Quoted(turn=want.turn, statements=seen.statements))
+
     async def _prose(self, want: say.Prose) -> None:
         """A model's words on quotes; where there are none, its choice of what is asked. Without a model: neither."""
-        model = self._house.model
-        try:
-            if want.statements:
-                async for statement in write(model, want.question, want.statements):
-                    self.hear(say.Wrote(turn=want.turn, statement=statement))
-            elif self._state.claims:
-                topic = await choose_topic(model, want.question, self._state)
-                self.hear(say.Chosen(turn=want.turn, action=topic))
-        except AgentError as error:
-            log.info("no words of the model: %s", error)
-        finally:
-            with suppress(asyncio.CancelledError):
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with RunLog(self.folder) as runs:
+            model = StreamedModel(self._house.model, self._house.calls, runs)
+            try:
+                await self._look_up(want)
+                quotes = quotes_of(self._state.turns[want.turn])[:_QUOTES_FOR_MODEL]
+                if quotes:
+                    async for statement in write(model, want.question, quotes):
+                        self.hear(say.Wrote(turn=want.turn, statement=statement))
+                elif self._state.claims and not self._state.turns[want.turn].statements:
+                    topic = await choose_topic(model, want.question, self._state)
+                    self.hear(say.Chosen(turn=want.turn, action=topic))
+            except AgentError as error:
+                log.info("no words of the model: %s", error)
+            finally:
+                self.hear(say.Paid(usage=model.paid))
                 self.hear(say.Written(turn=want.turn))
 
 
@@ -339,16 +341,3 @@ def reopened(state: State) -> State:
     turns = tuple(turn.model_copy(update={"is_open": False}) if turn.is_open else turn for turn in state.turns)
     phase = Phase.STOPPED if state.phase is Phase.CHECKING else state.phase
     return state.model_copy(update={"turns": turns, "phase": phase, "running": (), "before": {}, "waiting": ""})
-
-
-def search_sources(shelf: Shelf, query: str, controls: Controls) -> list[tuple[Document, str]]:
-    """Passages for a text, as a claim would find them."""
-    from agent.domain import claim_id
-    from agent.sources import StoreSources
-    from agent.stages.queries import plan_queries
-
-    when = TimeLimit(as_of=controls.as_of, undated=controls.undated)
-    sources = StoreSources(shelf, limit=8, when=when)
-    hits = sources.find(plan_queries(Claim(id=claim_id(query, None), text=query), round=1), frozenset())
-    documents = sources.documents({hit.passage.document_id for hit in hits})
-    return [(documents[hit.passage.document_id], hit.passage.text) for hit in hits]

@@ -52,6 +52,19 @@ class Rooms:
         self._begin(room, article)
         return room
 
+    async def article_at(self, url: str) -> Document:
+        """The article at an address, when this desk may open one.
+
+        Raises:
+            InputError: it may not, or there is no article.
+        """
+        if self.house.fetch is None:
+            shown = repr(url[:200])
+            raise InputError(
+                f"{shown} is an address, and this desk opens none: paste the text, or start with --allow-url"
+            )
+        return await self.house.fetch(url)
+
     async def start_seed(self) -> Room:
         """The seed article with its sources; they are taken in first where the desk's store has them not."""
         article, documents = await asyncio.to_thread(read_seed)

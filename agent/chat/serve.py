@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -14,8 +14,10 @@ from agent.chat.keep import Shelves
 from agent.chat.room import BaseStore, House, KeepCase
 from agent.chat.rooms import Rooms
 from agent.chat.security import Guard, require_token
-from agent.desk import embedder_of, language_model_of
+from agent.desk import embedder_of, language_model_of, patient
+from agent.domain import Document
 from agent.errors import ConfigError, StoreError
+from agent.events import Event
 from agent.llm.base import StreamingModel
 from agent.settings import Settings
 from agent.small.base import Embedder
@@ -31,19 +33,27 @@ def open_rooms(
     *,
     embedder: Embedder | None = None,
     model: StreamingModel | None = None,
+    fetch: Callable[[str], Awaitable[Document]] | None = None,
 ) -> Iterator[Rooms]:
-    """The rooms of a desk; embedder and model stand in for those of the settings."""
+    """The rooms of a desk; embedder and model stand in for those of the settings, `fetch` opens addresses."""
     chosen = embedder or embedder_of(settings)
     rooms: list[Rooms] = []
     with _base(settings, chosen) as base:
+
+        def wait(event: Event) -> None:
+            rooms[0].wait(event)
+
+        inner = model or language_model_of(settings, wait)
         house = House(
             settings=settings,
             embedder=chosen,
             base=base,
-            model=model or language_model_of(settings, lambda event: rooms[0].wait(event)),  # noqa: PLW0108 (not there yet)
+            model=inner,
+            calls=patient(inner, settings, wait),
             shelves=Shelves(settings.run_dir / "chat"),
             keep_case=keep_case,
             slots=asyncio.Semaphore(_CHECKS_AT_ONCE),
+            fetch=fetch,
         )
         rooms.append(Rooms(house))
         yield rooms[0]

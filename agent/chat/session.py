@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from agent.chat import actions as act
-from agent.chat.answers import NOTHING, WHICH_CLAIM, find_in_run, stands, tell
+from agent.chat.answers import NOTHING, WHICH_CLAIM, stands, tell
+from agent.chat.find import find_in_run
 from agent.chat.state import (
     Change,
     Controls,
@@ -20,6 +21,7 @@ from agent.chat.state import (
     Turn,
     is_held,
     quotes_held,
+    without_repeats,
 )
 from agent.domain import Claim, Data, Document, LedgerEntry, Run, Usage, Verification
 from agent.events import ClaimDone, ClaimStarted, Event, RunStarted, SentenceDone, Waiting
@@ -27,6 +29,7 @@ from agent.events import ClaimDone, ClaimStarted, Event, RunStarted, SentenceDon
 LONGEST_MESSAGE = 20_000
 _LAST = 1_000_000
 """Where claims without a sentence stand among the others."""
+_HELD = "The run holds this:"
 _BUSY = "A check is running. Stop it, or wait until it is done, then say it again."
 
 
@@ -70,6 +73,12 @@ class Broke(Data):
     reason: str
 
 
+class Paid(Data):
+    """What a model's words in the conversation cost."""
+
+    usage: Usage
+
+
 class Stopped(Data):
     """The user stopped the check."""
 
@@ -92,6 +101,13 @@ class Corrected(Data):
 
     claim_id: str
     correction: Correction
+
+
+class Quoted(Data):
+    """The store's sentences for an open turn; those that are not in a document of the run are left out."""
+
+    turn: int
+    statements: tuple[Statement, ...]
 
 
 class Wrote(Data):
@@ -121,10 +137,12 @@ Message = (
     | Found
     | Ended
     | Broke
+    | Paid
     | Stopped
     | Set
     | Told
     | Corrected
+    | Quoted
     | Wrote
     | Written
     | Chosen
@@ -152,11 +170,10 @@ class Keep(Data):
 
 
 class Prose(Data):
-    """Wanted: a model's words on quotes, or its choice of an action when there are none."""
+    """Wanted: quotes of the store, a model's words on quotes, or its choice of an action when there are none."""
 
     turn: int
     question: str
-    statements: tuple[Statement, ...]
 
 
 Want = Recheck | TakeIn | Keep | Prose | None
@@ -199,12 +216,16 @@ def _happened(state: State, message: Message) -> State:  # noqa: C901, PLR0911, 
             return state.model_copy(update={"waiting": message.what})
         case Ended() | Broke() | Stopped():
             return _over(state, message)
+        case Paid():
+            return state.model_copy(update={"usage": state.usage + message.usage})
         case Set():
             return state.model_copy(update={"controls": message.controls})
         case Told():
             return _say(state, Turn(who="desk", note=message.note, offers=message.offers))
         case Corrected():
             return _corrected(state, message)
+        case Quoted():
+            return _quoted(state, message)
         case Wrote():
             return _wrote(state, message)
         case Written():
@@ -300,6 +321,16 @@ def _open_turn(state: State, number: int) -> Turn | None:
     if not 0 <= number < len(state.turns) or not state.turns[number].is_open:
         return None
     return state.turns[number]
+
+
+def _quoted(state: State, message: Quoted) -> State:
+    turn = _open_turn(state, message.turn)
+    if turn is None:
+        return state
+    held = [one for one in message.statements if is_held(one, state)]
+    new = without_repeats(held, turn.statements)
+    fresh = turn.model_copy(update={"statements": (*turn.statements, *new), "note": _HELD if new else turn.note})
+    return _replace(state, message.turn, fresh)
 
 
 def _wrote(state: State, message: Wrote) -> State:
@@ -413,12 +444,12 @@ def _own_claim(text: str) -> Claim:
 
 
 def _ask(state: State, question: str) -> Step:
-    """A free question: the quotes that fit, at once; then a model's words on them, if there is a model."""
+    """A free question: what the run holds, at once; then what the store holds, and a model's words on it."""
     found = find_in_run(question, state)
-    note = "The run holds this:" if found else ""
+    note = _HELD if found else ""
     turn = Turn(who="desk", note=note, statements=found, is_open=True)
     fresh = _say(state, turn)
-    return Step(fresh, Prose(turn=len(fresh.turns) - 1, question=question, statements=found))
+    return Step(fresh, Prose(turn=len(fresh.turns) - 1, question=question))
 
 
 def _unmoved(action: act.Pressed, state: State) -> Turn:

@@ -11,12 +11,15 @@ import typer
 from agent.cli import options as opt
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from agent.chat.room import KeepCase
+    from agent.domain import Document
 
 
 def chat(
     article: Annotated[
-        Path | None, typer.Argument(help="With --terminal: file to check first; the seed article if not given.")
+        str | None, typer.Argument(help="With --terminal: file to check first; the seed article if not given.")
     ] = None,
     port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 takes any free one.")] = 8765,
     no_browser: Annotated[bool, typer.Option("--no-browser", metavar="", help="Do not open the page.")] = False,
@@ -25,6 +28,9 @@ def chat(
     token: Annotated[
         str | None, typer.Option("--token", metavar="TEXT", envvar="FACTDESK_TOKEN", help="Needed beyond loopback.")
     ] = None,
+    allow_url: Annotated[
+        bool, typer.Option("--allow-url", metavar="", help="Let addresses of web pages be opened as articles.")
+    ] = False,
     store: opt.StoreOption = None,
     profile: opt.ProfileOption = None,
     run_dir: opt.RunDirOption = None,
@@ -38,16 +44,23 @@ def chat(
     from agent.chat.serve import listen, make_server, open_rooms, serve
 
     keep = _keep_case(settings.run_dir / "corrections")
+    fetch = _fetch() if allow_url else None
     if terminal:
         from agent.cli.chat_terminal import talk
 
-        with open_rooms(settings, keep) as rooms:
+        with open_rooms(settings, keep, fetch=fetch) as rooms:
             asyncio.run(talk(rooms, article))
         return
-    with listen(host, port, token) as sock, open_rooms(settings, keep) as rooms:
+    with listen(host, port, token) as sock, open_rooms(settings, keep, fetch=fetch) as rooms:
         server, url = make_server(rooms, sock, host=host, token=token)
         _ready(url, show=not no_browser)
         asyncio.run(serve(server, sock, rooms))
+
+
+def _fetch() -> Callable[[str], Awaitable[Document]]:
+    from agent.ingest.fetch import fetch_document
+
+    return fetch_document
 
 
 def _ready(url: str, *, show: bool) -> None:
@@ -61,7 +74,7 @@ def _ready(url: str, *, show: bool) -> None:
 def _keep_case(folder: Path) -> KeepCase:
     """Corrections go where `factdesk eval add-case` puts them."""
     from agent.chat.session import Keep
-    from agent.domain import Document, Verification
+    from agent.domain import Verification
 
     def keep(verification: Verification, documents: dict[str, Document], want: Keep) -> None:
         from evals.corrections import add_case

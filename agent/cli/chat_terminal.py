@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from agent.chat.cards import snapshot
 from agent.chat.session import Said
@@ -21,32 +21,35 @@ if TYPE_CHECKING:
 _LEAVE = {"quit", "exit", "bye", "q"}
 
 
-async def talk(rooms: Rooms, article: Path | None) -> None:
-    """Check an article, then answer until the input ends."""
+async def talk(rooms: Rooms, article: str | None, *, said: TextIO | None = None) -> None:
+    """Check an article, then answer what is said (standard input if not given) until it ends."""
+    lines = said or sys.stdin
     if article is None:
         room = await rooms.start_seed()
     else:
-        room = await rooms.start(read_document(article), Controls())
+        is_address = article.startswith(("http://", "https://"))
+        document = await rooms.article_at(article) if is_address else read_document(Path(article))
+        room = await rooms.start(document, Controls())
     shown = asyncio.create_task(_show(room))
     try:
         print("Ask when you like; `stop` ends the check, `quit` leaves.", flush=True)
-        await _settled(room)
-        while (line := await asyncio.to_thread(sys.stdin.readline)) and line.strip().lower() not in _LEAVE:
+        await _settled(room, lines)
+        while (line := await asyncio.to_thread(lines.readline)) and line.strip().lower() not in _LEAVE:
             if line.strip().lower() == "stop":
                 await room.cancel()
             elif line.strip():
                 room.hear(Said(text=line))
-                await _settled(room)
-        await _settled(room)
+                await _settled(room, lines)
+        await _settled(room, lines)
     finally:
         await rooms.close()
         await shown
         await rooms.house.model.aclose()
 
 
-async def _settled(room: Room) -> None:
+async def _settled(room: Room, lines: TextIO) -> None:
     """Wait until nothing runs: input from a pipe is answered line by line."""
-    while not sys.stdin.isatty() and room.is_busy:  # noqa: ASYNC110 (several things may end it)
+    while not lines.isatty() and room.is_busy:  # noqa: ASYNC110 (several things may end it)
         await asyncio.sleep(0.05)
 
 

@@ -82,8 +82,8 @@ class ClosableModel(ChatModel, Protocol):
 class StreamingModel(ClosableModel, Protocol):
     """A chat model whose reply can be read while it is being written."""
 
-    def stream(self, request: ChatRequest) -> AsyncIterator[str]:
-        """Pieces of the reply as they come; raises as `complete` does."""
+    def stream(self, request: ChatRequest) -> AsyncIterator[str | ChatReply]:
+        """Pieces of the text as they come, and last the whole reply; raises as `complete` does."""
         ...
 
 

@@ -44,7 +44,7 @@ class EmbeddedModel:
             await self._forget_dead(model)
             raise
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[str]:
+    async def stream(self, request: ChatRequest) -> AsyncIterator[str | ChatReply]:
         """Pieces of the answer as they come; starts the server when there is none."""
         model = await self._running()
         async for piece in model.stream(request):

@@ -35,11 +35,12 @@ class ScriptedModel:
         usage = Usage(model_calls=1, prompt_tokens=10, completion_tokens=5)
         return ChatReply(text=found, finish_reason="stop", usage=usage)
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[str]:
+    async def stream(self, request: ChatRequest) -> AsyncIterator[str | ChatReply]:
         """The next prepared reply, a few characters at a time."""
-        text = (await self.complete(request)).text
-        for start in range(0, len(text), 7):
-            yield text[start : start + 7]
+        reply = await self.complete(request)
+        for start in range(0, len(reply.text), 7):
+            yield reply.text[start : start + 7]
+        yield reply
 
     async def aclose(self) -> None:
         """Holds nothing."""

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import openai
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages.ai import add_ai_message_chunks
 
 from agent.domain import Usage
 from agent.errors import AgentError, ConfigError, ModelError, TransientModelError
@@ -78,14 +79,20 @@ class LangChainModel:
         except Exception as error:  # the SDK lets json and type errors of broken bodies escape
             raise _translated(error, self._id) from error
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[str]:
-        """Pieces of the answer as they come; translate every error of the client into one of ours."""
+    async def stream(self, request: ChatRequest) -> AsyncIterator[str | ChatReply]:
+        """Pieces of the answer as they come, last the whole; translate every error of the client into one of ours."""
         messages = [_MESSAGES[turn.role](content=turn.content) for turn in request.messages]
         options = _openai_options(request) if self._speaks_openai else {}
+        chunks: list[AIMessageChunk] = []
         try:
             async with asyncio.timeout(self._timeout):
                 async for chunk in self._chat.bind(**options).astream(messages):
+                    if isinstance(chunk, AIMessageChunk):
+                        chunks.append(chunk)
                     yield str(chunk.text)
+            yield _reply_of(add_ai_message_chunks(AIMessageChunk(content=""), *chunks))
+        except AgentError:
+            raise
         except TimeoutError as error:
             raise TransientModelError(f"model {self._id!r} gave no whole reply in {self._timeout:g} s") from error
         except Exception as error:  # as in `complete`

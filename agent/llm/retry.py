@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
@@ -104,6 +105,24 @@ class RetryingModel:
                 raise
             tries = f"gave up after {self._attempts} tries and no answer at all"
             raise ConfigError(f"{error}; {tries}: check the server, the network and FACTDESK_BASE_URL") from error
+
+    @asynccontextmanager
+    async def turn(self, request: ChatRequest) -> AsyncIterator[None]:
+        """A place among the calls in flight, at their pace, for one try that is made elsewhere."""
+        call = _Call(request.sha256(self.id))
+        async with self._slots:
+            is_probe = await self._breaker.enter()
+            try:
+                await _until(max(self._requests.take(1), self._tokens.take(tokens_of(request))))
+                await self._hold()
+                yield
+                self._breaker.succeeded()
+            except TransientModelError as error:
+                self._note(error, call)
+                raise
+            finally:
+                if is_probe:
+                    self._breaker.leave()
 
     async def _try_once(self, request: ChatRequest, call: _Call) -> ChatReply:
         async with self._slots:

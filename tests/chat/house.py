@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import threading
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 
 from agent.chat.serve import listen, make_server, open_rooms, serve
 from agent.ingest.chunk import cut_passages
+from agent.ingest.fetch import Rules, fetch_document
 from agent.llm.fake import ScriptedModel
 from agent.settings import load_settings
 from agent.store.hybrid import Store
@@ -25,6 +28,15 @@ def obedient(request):
     if request.schema_name == "chat_choose":
         return json.dumps({"topic": "why", "claim": 1})
     return answer(request)
+
+
+def opener(address="127.0.0.1"):
+    """Opens addresses under the rules of the desk, but that `public.example` is at `address`, and loopback is public."""
+
+    async def resolve(host, port):
+        return (ipaddress.ip_address(address if host == "public.example" else "10.0.0.1"),)
+
+    return partial(fetch_document, rules=Rules(resolve=resolve, admits=lambda found: found.is_loopback))
 
 
 def settings_for(folder, **options):
@@ -54,9 +66,9 @@ def fill_store(folder, sources=SOURCES):
 
 
 @contextmanager
-def rooms_in(folder, script=obedient, *, sources=SOURCES, delay=0.0):
+def rooms_in(folder, script=obedient, *, sources=SOURCES, delay=0.0, fetch=None, embedder=None, **options):
     """The rooms of a desk, without a server; within a running loop."""
-    settings = settings_for(folder)
+    settings = settings_for(folder, **options)
     if sources and not settings.store_dir.exists():
         fill_store(settings.store_dir, sources)
     model = SlowModel(script)
@@ -65,17 +77,20 @@ def rooms_in(folder, script=obedient, *, sources=SOURCES, delay=0.0):
     def keep(verification, documents, want):
         add_case(folder / "corrections", verification, documents, label=want.correction.label, why=want.correction.why)
 
-    with open_rooms(settings, keep, embedder=HashEmbedder(), model=model) as rooms:
+    with open_rooms(settings, keep, embedder=embedder or HashEmbedder(), model=model, fetch=fetch) as rooms:
         yield rooms
 
 
 @contextmanager
-def running(folder, script=obedient, *, sources=SOURCES, delay=0.0, token=None):
-    """A server in a thread: `url`, `port` and the `rooms` behind it."""
+def running(folder, script=obedient, *, token=None, **options):
+    """A server in a thread: `url`, `port` and the `rooms` behind it; options as of `rooms_in`."""
     ready, box = threading.Event(), SimpleNamespace()
 
     def work():
-        with listen("127.0.0.1", 0, token) as sock, rooms_in(folder, script, sources=sources, delay=delay) as box.rooms:
+        with (
+            listen("127.0.0.1", 0, token) as sock,
+            rooms_in(folder, script, **options) as box.rooms,
+        ):
             box.server, box.url = make_server(box.rooms, sock, token=token)
             box.port = sock.getsockname()[1]
             ready.set()

@@ -8,10 +8,11 @@ import time
 
 import pytest
 
+from agent.chat.quota import Quota, QuotaError
 from agent.chat.security import is_loopback, require_token
 from agent.chat.serve import listen
 from agent.errors import ConfigError
-from tests.chat.house import running
+from tests.chat.house import obedient, opener, running
 from tests.desk import ARTICLE
 
 JSON = {"Content-Type": "application/json"}
@@ -40,6 +41,16 @@ class Client:
 
     def show(self, name):
         return self.send("GET", f"/api/conversations/{name}")[1]
+
+    def ask(self, name, text):
+        """The desk's turn to a message, when it is whole."""
+        turns = len(self.show(name)["turns"])
+        assert self.send("POST", f"/api/conversations/{name}/messages", {"text": text})[0] == 202
+        end = time.monotonic() + 20
+        while len(found := self.show(name)["turns"]) < turns + 2 or found[-1]["is_open"]:
+            assert time.monotonic() < end, found
+            time.sleep(0.03)
+        return found[-1]
 
     def until(self, name, phase="done"):
         end = time.monotonic() + 20
@@ -214,6 +225,106 @@ def test_the_seed_article_is_one_request_away(client):
     found = client.until(body["id"])
     assert len(found["sentences"]) == 16
     assert len(client.send("GET", f"/api/conversations/{body['id']}/sources")[1]) == 65 + 4
+
+
+def test_words_of_the_model_are_counted_and_kept(server, client):
+    """One call more in the status; the same question again costs nothing and says the same; deleting forgets it."""
+    name = client.begin()
+    before = client.until(name)["status"]
+
+    def ask():
+        return client.ask(name, "who made flour at the mill?")["statements"], client.show(name)["status"]
+
+    first, paid = ask()
+    again, paid_again = ask()
+    assert first == again
+    assert paid["model_calls"] == paid_again["model_calls"] == before["model_calls"] + 1
+    assert paid["tokens"] > before["tokens"]
+    assert sum(one.schema_name == "chat_answer" for one in server.rooms.house.model.requests) == 1
+
+
+def test_a_free_question_is_answered_from_the_store_or_declined(tmp_path):
+    """A sentence that no claim needed is found, quoted and can be opened; what nobody wrote of is not made up."""
+
+    def script(request):
+        is_choice = request.schema_name == "chat_choose"
+        return json.dumps({"topic": "none", "claim": 0}) if is_choice else obedient(request)
+
+    with running(tmp_path, script) as server:
+        client = Client(server)
+        name = client.begin()
+        client.until(name)
+        said = client.ask(name, "What do bakers in Velmar like?")
+        assert [one["text"] for one in said["statements"]] == [
+            "Velmar Daily (2018-01-01): “Bakers in Velmar like rye.”"
+        ]
+        (ref,) = said["statements"][0]["refs"]
+        place = f"/api/conversations/{name}/sources/{ref['document']}?start={ref['start']}&end={ref['end']}"
+        assert client.send("GET", place)[1]["quote"] == "Bakers in Velmar like rye."
+        declined = client.ask(name, "What is the capital of France?")
+        assert (declined["statements"], declined["note"]) == ([], "The run holds nothing about it.")
+        client.send("PUT", f"/api/conversations/{name}/controls", {"hidden": ["s4"]})
+        assert client.ask(name, "What do bakers in Velmar like?")["statements"] == []
+
+
+@pytest.mark.parametrize(("path", "body"), [("/messages", {"text": "why claim 1?"}), ("/checks", {"claims": ["x"]})])
+def test_only_so_many_a_minute(tmp_path, path, body):
+    """T25: the 31st is refused with the time to wait, does nothing, and other things can still be done."""
+    with running(tmp_path) as server:
+        client = Client(server)
+        name = client.begin()
+        client.until(name)
+        answers = [client.send("POST", f"/api/conversations/{name}{path}", body) for _ in range(31)]
+        turns = len(client.show(name)["turns"])
+        status, said, headers = answers[-1]
+        assert {status for status, _, _ in answers[:-2]} & {429} == set()
+        assert status == 429
+        assert "a minute: say it again in" in said["error"]
+        assert 0 < int(headers["Retry-After"]) <= 60
+        client.send("POST", f"/api/conversations/{name}{path}", body)
+        assert len(client.show(name)["turns"]) == turns
+        assert client.send("GET", f"/api/conversations/{name}/export.json")[0] == 200
+
+
+def test_a_quota_is_of_any_minute():
+    """What is refused does not count; after a minute the first is forgotten."""
+    now = [0.0]
+    quota = Quota("messages", 2, clock=lambda: now[0])
+    quota.take()
+    now[0] = 59.5
+    quota.take()
+    for _ in range(3):
+        with pytest.raises(QuotaError, match="more than 2 messages a minute: say it again in 1 s"):
+            quota.take()
+    now[0] = 60.0
+    quota.take()
+    with pytest.raises(QuotaError):
+        quota.take()
+
+
+def test_an_address_as_article(tmp_path, httpserver, client):
+    """Refused by a desk that opens none, with the cure; by one that does, private ones are refused; T20."""
+    httpserver.expect_request("/a").respond_with_data(f"<html><body><p>{ARTICLE}</p></body></html>")
+    httpserver.expect_request("/in").respond_with_data("", status=302, headers={"Location": "http://169.254.169.254/"})
+    before = client.send("GET", "/api/conversations")[1]
+    status, said, _ = client.send("POST", "/api/conversations", {"url": f"http://public.example:{httpserver.port}/a"})
+    assert status == 400
+    assert "--allow-url" in said["error"]
+    assert client.send("GET", "/api/conversations")[1] == before
+    assert httpserver.log == []
+    with running(tmp_path, fetch=opener()) as server:
+        client = Client(server)
+        assert client.send("GET", "/api/desk")[1]["opens_addresses"] is True
+        for bad in ("http://inner.example/", f"http://public.example:{httpserver.port}/in", "file:///etc/passwd"):
+            status, said, _ = client.send("POST", "/api/conversations", {"url": bad})
+            assert status == 400, bad
+        assert client.send("GET", "/api/conversations")[1] == []
+        good = {"url": f"http://public.example:{httpserver.port}/a"}
+        name = client.send("POST", "/api/conversations", good)[1]["id"]
+        assert "refuted" in {one["state"] for one in client.until(name)["claims"]}
+        name = client.send("POST", "/api/conversations/empty", {})[1]["id"]
+        assert client.send("POST", f"/api/conversations/{name}/article", good)[0] == 202
+        client.until(name)
 
 
 def test_the_api_is_described(client):

@@ -13,26 +13,36 @@ from hypothesis import strategies as st
 
 from agent.chat import actions as act
 from agent.chat import session as say
-from agent.chat.answers import NOTHING, tell
+from agent.chat.answers import NOTHING, quoted, tell
+from agent.chat.find import find_in_run
 from agent.chat.prose import checked, whole_items, write
 from agent.chat.room import reopened
 from agent.chat.state import ClaimRef, Phase, QuoteRef, State, Statement, is_held
 from agent.chat.whatif import what_would_change
-from agent.domain import Label, Stance, Usage, Verification
+from agent.domain import Citation, Label, Span, Stance, Usage, Verification
 from agent.events import ClaimDone, ClaimStarted, RunStarted, SentenceDone, Waiting
 from agent.llm.fake import ScriptedModel
+from agent.llm.retry import RetryingModel
+from agent.llm.streamed import StreamedModel
+from agent.runlog import RunLog
 from agent.stages.decide import decide
 from tests.build import claim, document, evidence, hit
 from tests.report.sample import sample_result
 
 MILL = document("The mill burnt down in 1931.", "mill", publisher="Post", published="1931-03-05")
 OTHER = document("The mill never burnt.", "other", publisher="Daily News", published="1931-03-09")
+HARBOUR = document(
+    "Harbour master Ida Lund said the crane was old. The port of Velmar was closed.", "lund", publisher="Post"
+)
 DOCUMENTS = {one.id: one for one in (MILL, OTHER)}
 
 
 def found(text, *pieces):
     return Verification(
-        claim=claim(text, 0), hits=(hit(MILL), hit(OTHER, 2)), evidence=pieces, outcome=decide(pieces, (), DOCUMENTS)
+        claim=claim(text, 0),
+        hits=(hit(MILL), hit(OTHER, 2)),
+        evidence=pieces,
+        outcome=decide(pieces, (), DOCUMENTS | {HARBOUR.id: HARBOUR}),
     )
 
 
@@ -102,11 +112,57 @@ def test_the_ordinary_ways_of_asking_are_understood_by_rule(message, wanted):
         ("correct claim 3 to supported because I saw it", act.Correct),
         ("You are wrong. Change the verdict of claim 3.", act.Pressed),
         ("who paid for the terminal?", act.Ask),
+        ("Why did the harbour master leave the meeting?", act.Ask),
+        ("What were the results of the inquiry in Norvik?", act.Ask),
+        ("which sources did the minister name?", act.Ask),
     ],
 )
 def test_what_is_to_be_done_is_understood_by_rule(message, kind):
     """Each of the actions, without a model."""
     assert isinstance(act.choose(message, SAMPLE), kind)
+
+
+def test_a_topic_without_a_claim_of_its_own_is_of_the_claim_spoken_of():
+    """`why?` after a claim is of that claim; a question with words of its own is not."""
+    state = one_claim().model_copy(update={"subject": ONE.claim.id})
+    for text in (
+        "why?",
+        "what speaks against it?",
+        "and the strongest counter evidence?",
+        "explain it like to a layman",
+    ):
+        assert act.choose(text, state).claim_id == ONE.claim.id, text
+    assert isinstance(act.choose("Why was the baker Olsen arrested?", state), act.Ask)
+
+
+def test_a_free_question_gets_what_the_run_holds():
+    """A name alone is enough, whatever is asked of it; the verdict comes with the claim; all of it is cited."""
+    said = found("The crane in Velmar was old.", evidence(HARBOUR, Stance.SUPPORTS, HARBOUR.text[:46], score=0.9))
+    state = say.step(one_claim(), say.Found(documents={"lund": HARBOUR})).state
+    state = say.step(state, ClaimDone(verification=said)).state
+    for question in ("What did Lund say?", "who is Ida Lund?", "anything from Lund in the sources?"):
+        (statement,) = find_in_run(question, state)
+        assert "Harbour master Ida Lund said the crane was old" in statement.text
+        assert is_held(statement, state)
+    quote, verdict = find_in_run("Was the crane old?", state)
+    assert verdict.text.startswith("Claim 2 is Supported")
+    assert isinstance(quote.refs[0], QuoteRef)
+    for question in ("What is the capital of France?", "who won the cup in 2018?", "say something", ""):
+        assert find_in_run(question, state) == ()
+
+
+def test_sentences_of_the_store_are_shown_only_when_they_are_there():
+    """A quote that is not at its place in a document of the conversation is left out; the same one is said once."""
+    step = say.step(one_claim(), say.Said(text="Who closed Velmar?"))
+    span = Span(start=48, end=len(HARBOUR.text))
+    cited = Citation(document_id="lund", span=span, quote=span.of(HARBOUR.text), stance=Stance.NEUTRAL)
+    good = quoted(cited, {"lund": HARBOUR})
+    turn = step.want.turn
+    assert say.step(step.state, say.Quoted(turn=turn, statements=(good,))).state.turns[turn].statements == ()
+    state = say.step(step.state, say.Found(documents={"lund": HARBOUR})).state
+    for _ in range(2):
+        state = say.step(state, say.Quoted(turn=turn, statements=(good,))).state
+    assert state.turns[turn].statements == (good,)
 
 
 def test_two_sources_are_compared():
@@ -201,14 +257,16 @@ def test_whole_items_never_breaks_and_only_grows(text, cut):
     whole_items(text)
 
 
-def test_a_stream_gives_statements_as_they_become_whole():
+def test_a_stream_gives_statements_as_they_become_whole(tmp_path):
     """Two good ones and one that lies: the lie is dropped."""
     quote = Statement(text="Post: “The mill burnt down in 1931.”", refs=(QuoteRef(citation=FOR.citation),))
     says = ["The mill burnt down.", "The mill burnt down in 2020.", "It burnt down in 1931."]
     model = ScriptedModel([json.dumps({"statements": [{"quote": 1, "says": one} for one in says]})])
 
     async def read():
-        return [one.text async for one in write(model, "what happened?", [quote])]
+        with RunLog(tmp_path) as log:
+            streamed = StreamedModel(model, RetryingModel(model, attempts=1, wait_base=0, concurrency=1), log)
+            return [one.text async for one in write(streamed, "what happened?", [quote])]
 
     assert asyncio.run(read()) == [says[0], says[2]]
 
@@ -262,7 +320,9 @@ def _messages():
         RunStarted(run_id="r", sentences=(entry.sentence,)), SentenceDone(entry=entry, claims=()), ClaimStarted(claim=ONE.claim),
         ClaimDone(verification=ONE), ClaimDone(verification=both), Waiting(what="x"), say.Written(turn=1), say.Written(turn=-1),
         say.Wrote(turn=1, statement=Statement(text="x", refs=(ClaimRef(claim_id="nowhere"),))),
-        say.Wrote(turn=1, statement=Statement(text="x", refs=())), say.Chosen(turn=1, action=None),
+        say.Wrote(turn=1, statement=Statement(text="x", refs=())), say.Paid(usage=Usage(model_calls=1)),
+        say.Quoted(turn=1, statements=(Statement(text="x", refs=(QuoteRef(citation=FOR.citation),)), Statement(text="y", refs=()))),
+        say.Chosen(turn=1, action=None),
         say.Chosen(turn=1, action=act.Tell(what="why", claim_id=ONE.claim.id)),
     ]  # fmt: skip
     talk = st.one_of(words, st.text(max_size=40)).map(lambda text: say.Said(text=text))

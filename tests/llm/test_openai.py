@@ -159,3 +159,32 @@ def test_a_missing_provider_package_is_named():
     """`provider:model` needs that provider's LangChain package."""
     with pytest.raises(ConfigError, match="not installed"):
         connect("anthropic:some-model", base_url=None, api_key=None, timeout=1)
+
+
+async def _pieces(chosen):
+    try:
+        return [piece async for piece in chosen.stream(REQUEST)]
+    finally:
+        await chosen.aclose()
+
+
+def test_a_stream_ends_with_the_whole_reply():
+    """Pieces first; then text, finish reason and what it cost, as a call without a stream gives them."""
+    with fault_server() as server:
+        *pieces, whole = asyncio.run(_pieces(model(server.base_url)))
+        plain = complete(model(server.base_url), REQUEST)
+    assert all(isinstance(piece, str) for piece in pieces)
+    assert len(pieces) > 1
+    assert "".join(pieces) == whole.text == plain.text
+    assert whole.finish_reason == "stop"
+    assert (whole.usage.model_calls, whole.usage.prompt_tokens) == (1, plain.usage.prompt_tokens)
+    assert whole.usage.completion_tokens > 0
+
+
+@pytest.mark.parametrize(
+    "fault", ["always:truncate", "always:reset-mid", "always:nodone", "always:500", "always:stall=5"]
+)
+def test_a_broken_stream_is_an_error(fault):
+    """Incomplete is never taken for complete, even where the client says nothing (F7)."""
+    with fault_server([fault]) as server, pytest.raises(TransientModelError):
+        asyncio.run(_pieces(model(server.base_url, timeout=1)))

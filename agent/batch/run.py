@@ -14,11 +14,13 @@ from agent.batch.engine import Work, run_articles
 from agent.batch.inputs import Row, check_inputs, read_inputs
 from agent.batch.journal import Item, Journal, State
 from agent.batch.lock import CANCEL, held
-from agent.desk import facts_of, open_desk
+from agent.desk import batching_model_of, facts_of, open_desk
 from agent.domain import Usage
 from agent.errors import ConfigError
 from agent.events import Listener, ignore
 from agent.llm.base import ClosableModel
+from agent.llm.ledger import FILE_NAME as LEDGER
+from agent.llm.ledger import BatchLedger
 from agent.runlog import RunLog
 from agent.settings import Settings
 from agent.small.base import Embedder
@@ -56,6 +58,8 @@ class Desk:
     model: ClosableModel | None = None
     """In place of the one the settings name."""
     listener: Listener = ignore
+    is_provider_batch: bool = False
+    """Ask the model through its provider's Batch API: half the price, an answer within a day."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ async def run_batch(
         StoreError: journal or run log cannot be written.
     """
     with held(plan.out), Journal(plan.out) as journal, RunLog(desk.settings.run_dir) as log:
-        async with open_desk(desk.settings, desk.store, log, desk.listener, model=desk.model) as deps:
+        async with open_desk(desk.settings, desk.store, log, desk.listener, model=_model(desk, plan, log)) as deps:
             facts = facts_of(deps, desk.store, desk.embedder)
             started = _enter(journal, facts, plan)
             progress.is_entered = True
@@ -106,6 +110,12 @@ async def run_batch(
                     told(row, item)
             finally:
                 _add_usage(journal, deps.paid(), progress)
+
+
+def _model(desk: Desk, plan: Plan, log: RunLog) -> ClosableModel | None:
+    if not desk.is_provider_batch:
+        return desk.model
+    return batching_model_of(desk.settings, plan.out, log, desk.listener)
 
 
 def _enter(journal: Journal, facts: dict[str, object], plan: Plan) -> str:
@@ -197,3 +207,11 @@ def journal_of(out: Path) -> Journal:
     if not (out / "journal.sqlite").is_file():
         raise ConfigError(f"{str(out)!r} holds no batch: begin one with `factdesk batch run INPUT... --out {out}`")
     return Journal(out)
+
+
+def provider_batches(out: Path) -> list[dict[str, object]]:
+    """What a provider has been sent and has not been collected yet; an id is None where it was not told in time."""
+    if not (out / LEDGER).is_file():
+        return []
+    with BatchLedger(out) as ledger:
+        return [{"batch": sent.batch, "requests": sent.size} for sent in ledger.open()]

@@ -52,6 +52,10 @@ def run(
             "--dry-run", min=0, metavar="N", help="Verify at most N articles, then say what the rest will take."
         ),
     ] = None,
+    provider_batch: Annotated[
+        bool,
+        typer.Option("--provider-batch", metavar="", help="Ask through the Batch API: half the price, within a day."),
+    ] = False,
     json_progress: JsonProgressOption = False,
     run_dir: opt.RunDirOption = None,
 ) -> None:
@@ -61,6 +65,8 @@ def run(
 
     Exit code 0: done; 1: some articles failed or are left; 2: wrong input or settings.
     """
+    from dataclasses import replace
+
     from agent.cli.batch_work import Call, work
 
     chosen: dict[str, Any] = {
@@ -68,7 +74,8 @@ def run(
         "abstain_below": abstain_below, "judge": judge, "cascade": cascade, "run_dir": run_dir,
     }  # fmt: skip
     limits = {"tokens": max_tokens, "cost": max_cost, "seconds": max_time}
-    work(Call(inputs, out, chosen, sources or [], workers, limit, limits, prices, json_progress, dry_run))
+    call = Call(inputs, out, chosen, sources or [], workers, limit, limits, prices, dry_run)
+    work(replace(call, json_progress=json_progress, provider_batch=provider_batch))
 
 
 @app.command()
@@ -94,7 +101,7 @@ def status(run: RunArgument, json: opt.JsonOption = False) -> None:
 
     from agent.batch.left import articles_left
     from agent.batch.lock import is_held
-    from agent.batch.run import journal_of
+    from agent.batch.run import journal_of, provider_batches
     from agent.domain import Usage
 
     with journal_of(run) as journal:
@@ -104,13 +111,14 @@ def status(run: RunArgument, json: opt.JsonOption = False) -> None:
         found = {
             "running": is_held(run), "left": names, "started": journal.meta("started"), "articles": journal.counts(),
             "claims": journal.claims(), "usage": usage.model_dump(mode="json"),
+            "provider_batches": provider_batches(run),
         }  # fmt: skip
     if json:
         print(dumps(found, indent=2))
         return
     print(f"{'running' if found['running'] else 'not running'}, begun {found['started']}")
     print("not done: " + _some(names))
-    for name in ("articles", "claims", "usage"):
+    for name in ("articles", "claims", "usage", "provider_batches"):
         print(f"{name}: {found[name]}")
 
 

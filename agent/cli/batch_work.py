@@ -33,6 +33,8 @@ from agent.settings import Settings, load_settings
 
 _OUTAGE = 1800.0
 """Seconds for which a batch waits for a server that is down, unless the settings say otherwise."""
+_PROVIDER_WORKERS = 1000
+"""Articles that wait for a provider's batch at once."""
 
 
 @dataclass(frozen=True)
@@ -47,38 +49,30 @@ class Call:
     limit: int | None = None
     limits: dict[str, Any] | None = None
     prices: Path | None = None
-    json_progress: bool = False
     dry_run: int | None = None
     """Articles of the sample; None is no dry run."""
+    json_progress: bool = False
+    provider_batch: bool = False
     folder: str = field(default_factory=os.getcwd)
 
 
 def work(call: Call, *, wanted: tuple[State | None, ...] = (None,)) -> None:
     """Run it, write the results, say how it went."""
-    settings = _patient(load_settings(call.chosen))
+    settings = _patient(load_settings(call.chosen), call)
     rows = rows_of(call.inputs)
-    price = price_of(settings.model, call.prices)
+    price = _price(settings, call)
     if call.dry_run is not None and _is_measured(call.out):
         _say_estimate(call, price)
         return
-    budget = Budget(price=price, **(call.limits or {}))
-    workers = call.workers or settings.concurrency
-    kept = js.dumps(asdict(call), default=str) if wanted == (None,) else ""
-    plan = Plan(
-        out=call.out,
-        workers=workers,
-        wanted=wanted,
-        budget=budget,
-        limit=call.limit if call.dry_run is None else call.dry_run,
-        call=kept,
-    )
+    plan = _plan(call, settings, wanted, price)
     progress, view = Progress(), _View(json=call.json_progress)
     embedder = embedder_of(settings)
     with progress_view() as sources_view, open_store(settings, embedder, call.sources, sources_view) as store:
-        desk = Desk(settings=settings, store=store, embedder=embedder, listener=_heard)
+        desk = Desk(settings, store, embedder, listener=_heard, is_provider_batch=call.provider_batch)
         told = view.heard(progress)
         try:
-            asyncio.run(_stoppable(lambda: run_batch(rows, desk, plan, progress, told), progress))
+            start = lambda: run_batch(rows, desk, plan, progress, told)  # noqa: E731 (a coroutine, begun in the loop)
+            asyncio.run(_stoppable(start, progress, at_once=call.provider_batch))
         except AgentError:
             _save_results(call.out, progress)
             raise
@@ -95,8 +89,27 @@ def work(call: Call, *, wanted: tuple[State | None, ...] = (None,)) -> None:
         raise typer.Exit(1)
 
 
-def _patient(settings: Settings) -> Settings:
-    return settings if "outage" in settings.model_fields_set else settings.model_copy(update={"outage": _OUTAGE})
+def _plan(call: Call, settings: Settings, wanted: tuple[State | None, ...], price: Price | None) -> Plan:
+    return Plan(
+        out=call.out,
+        workers=call.workers or (_PROVIDER_WORKERS if call.provider_batch else settings.concurrency),
+        wanted=wanted,
+        budget=Budget(price=price, **(call.limits or {})),
+        limit=call.limit if call.dry_run is None else call.dry_run,
+        call=js.dumps(asdict(call), default=str) if wanted == (None,) else "",
+    )
+
+
+def _patient(settings: Settings, call: Call) -> Settings:
+    changes: dict[str, object] = {} if "outage" in settings.model_fields_set else {"outage": _OUTAGE}
+    if call.provider_batch:  # a call costs no connection there, only a day
+        changes["concurrency"] = 1024
+    return settings.model_copy(update=changes)
+
+
+def _price(settings: Settings, call: Call) -> Price | None:
+    price = price_of(settings.model, call.prices)
+    return price.by_batch() if price and call.provider_batch else price
 
 
 def _heard(event: Event) -> None:
@@ -140,19 +153,21 @@ def work_again(out: Path, *, workers: int | None, json_progress: bool) -> None:
         raise ConfigError(f"batch {str(out)!r} keeps no inputs: give its `batch run` command again")
     before = js.loads(kept)
     sources = [Path(name) for name in before["sources"]]
-    call = Call(before["inputs"], out, before["chosen"], sources, workers, json_progress=json_progress)
+    flags = {"json_progress": json_progress, "provider_batch": before.get("provider_batch", False)}
+    call = Call(before["inputs"], out, before["chosen"], sources, workers, **flags)
     work(call, wanted=FAILED)
 
 
 _INTERRUPTED = "it was interrupted"
 
 
-async def _stoppable(start: Callable[[], Any], progress: Progress) -> None:
-    """Ctrl-C once: finish what is in flight; twice: stop now."""
+async def _stoppable(start: Callable[[], Any], progress: Progress, *, at_once: bool) -> None:
+    """Ctrl-C once: finish what is in flight; twice: stop now. `at_once`: it may take a day, so stop at the first."""
     task = asyncio.ensure_future(start())
 
     def interrupted() -> None:
-        if progress.stopped == _INTERRUPTED:
+        if progress.stopped == _INTERRUPTED or at_once:
+            progress.stop(_INTERRUPTED)
             task.cancel()
             return
         progress.stop(_INTERRUPTED)
@@ -166,7 +181,8 @@ async def _stoppable(start: Callable[[], Any], progress: Progress) -> None:
     try:
         await task
     except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
+        if not at_once:
+            raise KeyboardInterrupt from None
 
 
 class _View:

@@ -72,6 +72,8 @@ class Plan:
     budget: Budget = field(default_factory=Budget)
     limit: int | None = None
     """Most articles in this call."""
+    actors: int | None = None
+    """Processes on a cluster; None: as many as it has processors."""
     call: str = ""
     """What the command was told, kept before any work so that `batch retry` can begin it again after a kill."""
 
@@ -88,28 +90,20 @@ async def run_batch(
     with held(plan.out), Journal(plan.out) as journal, RunLog(desk.settings.run_dir) as log:
         async with open_desk(desk.settings, desk.store, log, desk.listener, model=_model(desk, plan, log)) as deps:
             facts = facts_of(deps, desk.store, desk.embedder)
-            started = _enter(journal, facts, plan)
+            started = enter(journal, facts, plan)
             progress.is_entered = True
 
-            def should_stop() -> bool:
-                progress.usage = deps.paid()
-                progress.stop(plan.budget.spent(progress.usage))
-                if (plan.out / CANCEL).exists():
-                    progress.stop("it was cancelled")
-                if plan.limit is not None and progress.finished.total() >= plan.limit:
-                    progress.stop(f"the limit of {plan.limit} articles is reached")
-                return bool(progress.stopped)
-
+            should_stop = stopper(plan, progress, deps.paid)
             work = Work(deps, facts, started, journal, plan.workers, plan.wanted, should_stop)
             try:
-                async for row, item in run_articles(iter(rows), work):
+                async for row, item in run_articles(enumerate(rows), work):
                     progress.finished[item.state] += 1
                     progress.characters += len(row.article.text) if row.article else 0
                     progress.claims.update(item.claims)
                     progress.usage = deps.paid()
                     told(row, item)
             finally:
-                _add_usage(journal, deps.paid(), progress)
+                add_usage(journal, deps.paid(), progress)
 
 
 def _model(desk: Desk, plan: Plan, log: RunLog) -> ClosableModel | None:
@@ -118,7 +112,22 @@ def _model(desk: Desk, plan: Plan, log: RunLog) -> ClosableModel | None:
     return batching_model_of(desk.settings, plan.out, log, desk.listener)
 
 
-def _enter(journal: Journal, facts: dict[str, object], plan: Plan) -> str:
+def stopper(plan: Plan, progress: Progress, paid: Callable[[], Usage]) -> Callable[[], bool]:
+    """What is asked before each article: whether to take no more, and why, which `progress` then says."""
+
+    def should_stop() -> bool:
+        progress.usage = paid()
+        progress.stop(plan.budget.spent(progress.usage))
+        if (plan.out / CANCEL).exists():
+            progress.stop("it was cancelled")
+        if plan.limit is not None and progress.finished.total() >= plan.limit:
+            progress.stop(f"the limit of {plan.limit} articles is reached")
+        return bool(progress.stopped)
+
+    return should_stop
+
+
+def enter(journal: Journal, facts: dict[str, object], plan: Plan) -> str:
     """Enter the configuration in a new journal, or refuse one that differs; gives the time of the first start."""
     now = json.dumps(facts, sort_keys=True)
     before = journal.meta("facts")
@@ -137,7 +146,8 @@ def _enter(journal: Journal, facts: dict[str, object], plan: Plan) -> str:
     return journal.meta("started") or ""
 
 
-def _add_usage(journal: Journal, paid: Usage, progress: Progress) -> None:
+def add_usage(journal: Journal, paid: Usage, progress: Progress) -> None:
+    """Keep what a call has paid, and for what."""
     before = Usage.model_validate_json(journal.meta("usage") or "{}")
     journal.set_meta("usage", (before + paid).model_dump_json())
     for name, more in (("articles", progress.finished.total()), ("characters", progress.characters)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ from agent.cli import options as opt
 
 app = typer.Typer(no_args_is_help=True, help="Verify many articles; the same command again goes on.")
 _SHOWN = 3
+Engine = Literal["here", "ray"]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a batch.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Articles worked on at once.")]
 MaxTokensOption = Annotated[int | None, typer.Option("--max-tokens", min=1, help="Stop after so many tokens.")]
@@ -56,6 +57,8 @@ def run(
         bool,
         typer.Option("--provider-batch", metavar="", help="Ask through the Batch API: half the price, within a day."),
     ] = False,
+    engine: Annotated[Engine, typer.Option("--engine", help="One process here, or actors on a Ray cluster.")] = "here",
+    actors: Annotated[int | None, typer.Option("--actors", min=1, help="Processes on the cluster.")] = None,
     json_progress: JsonProgressOption = False,
     run_dir: opt.RunDirOption = None,
 ) -> None:
@@ -75,7 +78,8 @@ def run(
     }  # fmt: skip
     limits = {"tokens": max_tokens, "cost": max_cost, "seconds": max_time}
     call = Call(inputs, out, chosen, sources or [], workers, limit, limits, prices, dry_run)
-    work(replace(call, json_progress=json_progress, provider_batch=provider_batch))
+    ways: dict[str, Any] = {"provider_batch": provider_batch, "engine": engine, "actors": actors}
+    work(replace(call, json_progress=json_progress, **ways))
 
 
 @app.command()

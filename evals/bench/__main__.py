@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.errors import AgentError
-from evals.bench import batch, cross_encoder, harness, latency, retrieval, seed, startup
+from evals.bench import batch, cluster, cross_encoder, harness, latency, retrieval, seed, startup
 from evals.bench.measure import Measure, Record, change, read_record, record
 from evals.runs import write_whole
 
@@ -22,10 +22,11 @@ _BENCHES = {
     "cross_encoder": cross_encoder.measures,
     "harness": harness.measures,
     "batch": batch.measures,
+    "cluster": cluster.measures,
     "seed": seed.measures,
 }
-_WHEN_NAMED = ("seed", "batch")
-"""One needs the embedded language model, the other most of an hour."""
+_WHEN_NAMED = ("seed", "batch", "cluster")
+"""The first needs the embedded language model, the second most of an hour, the third Ray."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

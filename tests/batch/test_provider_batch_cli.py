@@ -122,8 +122,8 @@ def test_the_price_is_that_of_the_batch_api_where_the_table_has_it(tmp_path):
     assert price_of("m", table).by_batch() is None
 
 
-def until(holds):
-    end = time.monotonic() + 30
+def until(holds, seconds=30):
+    end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.02)

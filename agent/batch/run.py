@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.batch.budget import Budget
 from agent.batch.engine import Work, run_articles
-from agent.batch.inputs import Row, check_inputs, read_inputs
+from agent.batch.inputs import Row
 from agent.batch.journal import Item, Journal, State
 from agent.batch.lock import CANCEL, held
 from agent.desk import batching_model_of, facts_of, open_desk
@@ -152,16 +152,6 @@ def add_usage(journal: Journal, paid: Usage, progress: Progress) -> None:
     journal.set_meta("usage", (before + paid).model_dump_json())
     for name, more in (("articles", progress.finished.total()), ("characters", progress.characters)):
         journal.set_meta(f"measured_{name}", str(int(journal.meta(f"measured_{name}") or 0) + more))
-
-
-def rows_of(inputs: Sequence[str]) -> Iterable[Row]:
-    """The articles of these inputs.
-
-    Raises:
-        InputError: one names nothing.
-    """
-    check_inputs(inputs)
-    return read_inputs(inputs)
 
 
 async def verify_many(

@@ -7,7 +7,7 @@ import json as js
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -19,11 +19,11 @@ import typer
 from agent.batch.budget import Budget, Price, price_of
 from agent.batch.cluster import check_cluster, run_on_cluster
 from agent.batch.engine import FAILED
-from agent.batch.inputs import check_inputs, read_places
+from agent.batch.inputs import Row, check_inputs, read_inputs, read_places
 from agent.batch.journal import FILE_NAME, State
-from agent.batch.left import estimate, measured
+from agent.batch.left import estimate, measured, sample_places
 from agent.batch.results import write_results
-from agent.batch.run import Desk, Plan, Progress, journal_of, rows_of, run_batch
+from agent.batch.run import Desk, Plan, Progress, journal_of, run_batch
 from agent.cli.batch_view import batch_view
 from agent.cli.view import progress_view
 from agent.desk import embedder_of
@@ -97,8 +97,12 @@ def _verify(call: Call, settings: Settings, plan: Plan, progress: Progress, pric
         with batch_view(progress, price, count, is_json=call.json_progress) as view:
             desk = Desk(settings, store, embedder, None, view.heard, is_provider_batch=call.provider_batch)
             run = run_on_cluster if call.engine == "ray" else run_batch
-            start = partial(run, rows_of(call.inputs), desk, plan, progress, view.told)
+            start = partial(run, _rows(call), desk, plan, progress, view.told)
             asyncio.run(_stoppable(start, progress, at_once=call.provider_batch))
+
+
+def _rows(call: Call) -> Iterable[Row]:
+    return read_inputs(call.inputs, None if call.dry_run is None else sample_places(call.inputs, call.dry_run))
 
 
 def _count(call: Call, plan: Plan, before: dict[str, int]) -> int:

@@ -31,8 +31,8 @@ def chroma(desk):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = Path(sys.executable).with_name("chroma")
-    words = [str(command), "run", "--path", str(desk.folder / "index"), "--host", "127.0.0.1", "--port", str(port)]
+    program = Path(sys.executable).with_name("chroma")
+    words = [str(program), "run", "--path", str(desk.folder / "index"), "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             until(lambda: is_open(port))

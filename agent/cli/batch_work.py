@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -92,7 +92,9 @@ def work(call: Call, *, wanted: tuple[State | None, ...] = (None,)) -> None:
 
 def _verify(call: Call, settings: Settings, plan: Plan, progress: Progress, price: Price | None) -> None:
     embedder = embedder_of(settings)
-    with progress_view() as sources_view, open_store(settings, embedder, call.sources, sources_view) as store:
+    with ExitStack() as stack:
+        with progress_view() as sources_view:  # its display ends before that of the batch begins
+            store = stack.enter_context(open_store(settings, embedder, call.sources, sources_view))
         count = partial(_count, call, plan, _counts(call.out))
         with batch_view(progress, price, count, is_json=call.json_progress) as view:
             desk = Desk(settings, store, embedder, None, view.heard, is_provider_batch=call.provider_batch)

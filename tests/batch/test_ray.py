@@ -20,7 +20,7 @@ from tests.cli.command import finish, needs_embedder
 __all__ = ["desk"]
 pytest.importorskip("ray", reason="Ray is not installed: make test-ray")
 pytestmark = [pytest.mark.ray, pytest.mark.slow, *needs_embedder]
-COUNT = int(os.environ.get("FACTDESK_TEST_ARTICLES", "40"))
+COUNT = int(os.environ.get("FACTDESK_TEST_ARTICLES", "16"))
 HERE = ("batch", "run", "many.jsonl", "--store", "store")
 RAY = (*HERE, "--engine", "ray", "--actors", "2", "--out", "run")
 

@@ -170,7 +170,7 @@ class OpenAIBatches:
 
     async def look(self, batch_id: str) -> BatchState:
         """How far a batch is."""
-        return _state_of(await self._told(self._client.batches.retrieve(batch_id)))
+        return _state_of(await self._told(self._client.batches.retrieve(batch_id), what=f"batch {batch_id}"))
 
     async def find(self, mark: str, *, since: float) -> BatchState | None:
         """The batch that carries a mark, among those begun since then (seconds since 1970)."""
@@ -187,11 +187,19 @@ class OpenAIBatches:
 
     async def read(self, file_id: str) -> bytes:
         """Content of a file of results."""
-        return (await self._told(self._client.files.content(file_id, timeout=10 * self._timeout))).content
+        work = self._client.files.content(file_id, timeout=10 * self._timeout)
+        return (await self._told(work, what=f"file {file_id}")).content
 
-    async def _told(self, work: Awaitable[_T]) -> _T:
+    async def _told(self, work: Awaitable[_T], *, what: str = "") -> _T:
         try:
             return await work
+        except openai.NotFoundError as error:
+            if not what:
+                raise _translated(error, self.id) from error
+            raise ConfigError(
+                f"the provider does not know {what}, which was sent there: check FACTDESK_BASE_URL and the key; if it"
+                " is gone for good, remove provider.sqlite from the batch's folder, and what it held is sent again"
+            ) from error
         except Exception as error:  # as in `LangChainModel.complete`
             raise _translated(error, self.id) from error
 

@@ -223,3 +223,14 @@ def test_a_wrong_key_stops_at_once(tmp_path):
         found = ask(server, tmp_path, range(3))
         assert all(isinstance(one, ConfigError) and "OPENAI_API_KEY" in str(one) for one in found)
         assert server.calls == {"upload": 1}
+
+
+@pytest.mark.parametrize("route", ["look", "read"])
+def test_a_batch_that_the_provider_does_not_know_is_not_paid_again(tmp_path, route):
+    """It is probably the wrong address or key: the ledger keeps it, and with the right one it is collected."""
+    with provider() as server:
+        server.faults = [(route, "before", 404, {})]
+        found = ask(server, tmp_path, range(3))
+        assert all(isinstance(one, ConfigError) and "provider.sqlite" in str(one) for one in found)
+        assert not [one for one in ask(server, tmp_path, range(3)) if isinstance(one, Exception)]
+        assert len(server.batches) == 1

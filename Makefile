@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DESK := .factdesk
 
-.PHONY: demo chat screenshots test test-models test-training lint eval bench clean
+.PHONY: demo chat screenshots test test-models test-ray test-training lint eval bench clean
 
 .venv/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DESK := .factdesk
 
-.PHONY: demo chat screenshots test test-models test-training lint eval bench clean
+.PHONY: demo chat screenshots test test-models test-ray test-training lint eval bench clean
 
 .venv/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -43,11 +43,16 @@ screenshots: .venv/test .venv/browser  ## take the pictures of the chat page for
 
 test: .venv/test .venv/browser lint  ## all checks and tests but those of the large model
 	$(BIN)/factdesk models pull minilm-int8 minilm-tokenizer
-	$(BIN)/python -m pytest -m "not model"
+	$(BIN)/python -m pytest -m "not model and not ray"
 
 test-models: .venv/test  ## the tests of the embedded language model (1.1 GB)
 	$(BIN)/factdesk models pull
 	$(BIN)/python -m pytest -m model
+
+test-ray: .venv/test  ## the tests of a batch on a Ray cluster of two processes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ray]'
+	$(BIN)/factdesk models pull minilm-int8 minilm-tokenizer
+	$(BIN)/python -m pytest -m ray
 
 test-training: .venv/test  ## the tests of training, with PyTorch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[training]'

@@ -18,6 +18,8 @@ from agent.errors import ConfigError, InputError
 from agent.events import Listener, Waiting, ignore
 from agent.llm.base import ChatModel, ClosableModel, StreamingModel
 from agent.llm.cache import CachedModel, ReplayModel
+from agent.llm.ledger import BatchLedger
+from agent.llm.provider_batch import BatchingModel, Rhythm
 from agent.llm.retry import Limits, RetryingModel
 from agent.models.registry import EMBEDDER, LANGUAGE_MODEL, TOKENIZER, ModelFile, is_present, model_path
 from agent.pipeline import Deps, verify_statement, verify_text
@@ -69,12 +71,14 @@ async def open_desk(
     """
     inner = model or language_model_of(settings, listener)
     try:
-        yield deps_of(settings, store, log, listener, calls=patient(inner, settings, listener))
+        is_patient = isinstance(inner, BatchingModel)  # it tries again by itself, and holds back no call
+        calls = inner if is_patient else patient(inner, settings, listener)
+        yield deps_of(settings, store, log, listener, calls=calls)
     finally:
         await inner.aclose()
 
 
-def deps_of(settings: Settings, store: PassageStore, log: RunLog, listener: Listener, *, calls: RetryingModel) -> Deps:
+def deps_of(settings: Settings, store: PassageStore, log: RunLog, listener: Listener, *, calls: ChatModel) -> Deps:
     """Everything a run works with, over a language model that others may call too; see `open_desk`."""
     cached = CachedModel(calls, log)
     began = time.monotonic()
@@ -104,6 +108,39 @@ def patient(model: ChatModel, settings: Settings, listener: Listener) -> Retryin
     return RetryingModel(
         model, attempts=settings.attempts, wait_base=settings.wait_base, concurrency=settings.concurrency, limits=limits
     )
+
+
+def batching_model_of(settings: Settings, folder: Path, log: RunLog, listener: Listener) -> BatchingModel:
+    """The language model the settings name, behind its provider's Batch API.
+
+    Args:
+        settings: of the run.
+        folder: where the ledger of what was sent is kept.
+        log: where replies are kept.
+        listener: hears what is sent and collected.
+
+    Raises:
+        ConfigError: the model has no Batch API.
+    """
+    provider, _, rest = settings.model.partition(":")
+    if settings.profile == "local" or (rest and provider != "openai" and settings.base_url is None):
+        raise ConfigError(
+            f"model {settings.model!r} of profile {settings.profile!r} has no Batch API: set OPENAI_API_KEY or"
+            " FACTDESK_BASE_URL, or leave --provider-batch out"
+        )
+    from agent.llm.openai import connect_batches
+
+    door = connect_batches(
+        settings.model, base_url=settings.base_url, api_key=settings.api_key, timeout=settings.timeout
+    )
+    rhythm = Rhythm(
+        quiet=max(10 * settings.wait_base, 0.3),
+        poll=max(20 * settings.wait_base, 0.05),
+        attempts=settings.attempts,
+        wait_base=settings.wait_base,
+        outage=settings.outage,
+    )
+    return BatchingModel(door, BatchLedger(folder), log, rhythm, lambda what: listener(Waiting(what=what)))
 
 
 def describe_run(article: Document, deps: Deps, store: PassageStore, embedder: Embedder, *, whole: bool = False) -> Run:

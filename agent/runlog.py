@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from agent.domain import Claim, Data, Document, Ledger, LedgerEntry, Result, Run, Verification, text_sha256
 from agent.errors import AgentError, ConfigError, InputError, StoreError
 from agent.llm.base import ChatReply, ChatRequest
+from agent.llm.snapshot import CallSnapshot
 
 FILE_NAME = "runs.sqlite"
 
@@ -121,8 +122,9 @@ class RunLog:
         StoreError: the disk is full, or another process holds the file for too long.
     """
 
-    def __init__(self, run_dir: Path, *, busy_seconds: float = 60) -> None:
+    def __init__(self, run_dir: Path, *, busy_seconds: float = 60, earlier: CallSnapshot | None = None) -> None:
         self._path = run_dir / FILE_NAME
+        self._earlier = earlier
         self._lock = threading.Lock()
         self._connection = _open(self._path, busy_seconds)
 
@@ -138,6 +140,8 @@ class RunLog:
         """Close the file; may be called twice."""
         with self._lock:
             self._connection.close()
+            if self._earlier is not None:
+                self._earlier.close()
 
     def start(self, run: Run, article: Document) -> None:
         """Enter a run, or take up one with the same id: what is saved of it stays, and it becomes the last."""
@@ -227,6 +231,8 @@ class RunLog:
         """The kept reply to the request with this hash, or None."""
         with self._transaction("DEFERRED") as connection:
             row = connection.execute("SELECT reply FROM model_calls WHERE sha256 = ?", (sha256,)).fetchone()
+        if row is None and self._earlier is not None:
+            row = self._earlier.find(sha256)
         return None if row is None else self._read(ChatReply, row[0])
 
     def save_call(self, sha256: str, request: ChatRequest, reply: ChatReply) -> None:
@@ -240,8 +246,33 @@ class RunLog:
                 (sha256, _dump(request), _dump(reply), *numbers, created),
             )
 
+    def merge_calls(self, path: Path) -> None:
+        """Keep the calls of another log, too; the first one kept for a request stays."""
+        with self._attached(path) as connection:
+            connection.execute("INSERT OR IGNORE INTO main.model_calls SELECT * FROM part.model_calls")
+
+    def snapshot_calls(self, path: Path) -> None:
+        """Write the replies to a new file for `CallSnapshot`."""
+        with self._attached(path) as connection:
+            connection.execute("CREATE TABLE part.model_calls AS SELECT sha256, reply FROM main.model_calls")
+            connection.execute("CREATE UNIQUE INDEX part.calls_by_hash ON model_calls (sha256)")
+
+    @contextmanager
+    def _attached(self, path: Path) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                self._connection.execute("ATTACH ? AS part", (str(path),))
+                try:
+                    yield self._connection
+                finally:
+                    self._connection.execute("DETACH part")
+            except sqlite3.Error as error:
+                raise _explain(error, path) from error
+
     def drop_call(self, sha256: str) -> None:
         """Forget a kept call, if there is one: its reply was of no use."""
+        if self._earlier is not None:
+            self._earlier.drop(sha256)
         with self._transaction() as connection:
             connection.execute("DELETE FROM model_calls WHERE sha256 = ?", (sha256,))
 

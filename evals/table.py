@@ -181,11 +181,11 @@ def kept(table: Table, runs: Iterable[RunFolder], missing: list[str]) -> Iterato
             of = run.manifest
             found.setdefault((of.suite, of.stage, of.evidence, of.solver, of.half, of.limit), run)
     for entry in table.entries:
-        run = found.get((entry.suite, entry.stage, entry.evidence, entry.solver, entry.half, entry.limit))
-        if run is None:
+        latest = found.get((entry.suite, entry.stage, entry.evidence, entry.solver, entry.half, entry.limit))
+        if latest is None:
             missing.append(" ".join(part for part in (entry.suite, entry.stage, entry.evidence, entry.solver) if part))
         else:
-            yield entry, run
+            yield entry, latest
 
 
 def _tell(event: Event) -> None:

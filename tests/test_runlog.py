@@ -40,6 +40,7 @@ from agent.domain import (
 )
 from agent.errors import ConfigError, InputError, StoreError
 from agent.llm.base import ChatReply, ChatRequest, Message, TokenLogprobs
+from agent.llm.snapshot import CallSnapshot
 from agent.runlog import MIGRATIONS, RunLog
 
 
@@ -501,3 +502,27 @@ def save_many(folder: Path, name: str, barrier) -> None:
             log.save_entry(name, entry(index, about.id), [about])
             log.save_verification(name, verification(about, source), {"s": source})
         log.finish(run(name, complete=True))
+
+
+def test_calls_of_another_log_are_merged_and_earlier_ones_are_found(tmp_path):
+    """The first reply kept for a request stays; a snapshot is only read, and what was dropped is not found again."""
+    with RunLog(tmp_path / "main") as log:
+        log.save_call("a", REQUEST, reply("first"))
+        log.snapshot_calls(tmp_path / "calls.sqlite")
+    with RunLog(tmp_path / "part", earlier=CallSnapshot(tmp_path / "calls.sqlite")) as part:
+        assert part.find_call("a") == reply("first")
+        part.save_call("a", REQUEST, reply("second"))
+        part.save_call("b", REQUEST, reply("new"))
+        assert part.find_call("a") == reply("second")
+        part.drop_call("a")
+        assert part.find_call("a") is None
+        part.save_call("a", REQUEST, reply("third"))
+    with RunLog(tmp_path / "main") as log:
+        log.merge_calls(tmp_path / "part" / "runs.sqlite")
+        assert [log.find_call(name) for name in "ab"] == [reply("first"), reply("new")]
+
+
+def test_a_snapshot_that_is_not_there_is_a_clear_error(tmp_path):
+    """A machine that does not see the shared folder."""
+    with pytest.raises(StoreError, match="does this machine see the file"):
+        CallSnapshot(tmp_path / "none.sqlite").find("a")

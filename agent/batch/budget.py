@@ -19,6 +19,15 @@ class Price:
     prompt: float
     cached: float
     completion: float
+    batch: float | None = None
+    """What part of it a provider's Batch API takes; None when the table does not say."""
+
+    def by_batch(self) -> Price | None:
+        """The price through the provider's Batch API."""
+        if self.batch is None:
+            return None
+        part = self.batch
+        return Price(part * self.prompt, part * self.cached, part * self.completion)
 
     def of(self, usage: Usage) -> float:
         """What that usage costs."""
@@ -37,7 +46,10 @@ def price_of(model: str, table: Path | None = None) -> Price | None:
         shipped = files("agent.batch").joinpath("prices.toml").read_text(encoding="utf-8")
         rows = tomllib.loads(table.read_text(encoding="utf-8") if table else shipped)
         row = rows.get(model)
-        return Price(**{name: float(row[name]) for name in ("prompt", "cached", "completion")}) if row else None
+        if row is None:
+            return None
+        prompt, cached, completion = (float(row[name]) for name in ("prompt", "cached", "completion"))
+        return Price(prompt, cached, completion, float(row["batch"]) if "batch" in row else None)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"price table {str(table)!r} cannot be read ({error}): give prompt, cached, completion"

@@ -40,43 +40,56 @@ class Work:
     """Asked before each article: whether to take no more, and only finish what is in flight."""
 
 
-async def run_articles(rows: Iterator[Row], work: Work) -> AsyncIterator[tuple[Row, Item]]:
+_Done = tuple[Row, Item]
+
+
+async def run_articles(rows: Iterator[tuple[int, Row]], work: Work) -> AsyncIterator[_Done]:
     """Verify the articles; gives each as it is finished and kept, in no particular order.
+
+    Args:
+        rows: each with its place in the order of the inputs.
+        work: what they are verified with.
 
     Raises:
         ConfigError: a key, address, model name or quota: nothing more is tried, what is finished is kept.
         StoreError: the journal or the run log cannot be written.
     """
-    running: dict[asyncio.Task[tuple[Row, Item]], str] = {}
-    ordinals = iter(range(2**62))
+    running: dict[str, asyncio.Task[_Done]] = {}
+    ended: asyncio.Queue[tuple[str, asyncio.Task[_Done]]] = asyncio.Queue()
     is_read = False
     try:
         while running or not is_read:
             while not is_read and len(running) < work.workers:
-                row = None if work.should_stop() else await asyncio.to_thread(next, rows, None)
-                if row is None:
+                found = None if work.should_stop() else await asyncio.to_thread(next, rows, None)
+                if found is None:
                     is_read = True
                     break
-                await _take(row, next(ordinals), work, running)
+                _take(*found, work, running, ended)
             if not running:
                 continue
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                del running[task]
-                yield task.result()
+            key, task = await ended.get()
+            del running[key]
+            yield task.result()
     finally:
-        for task in running:
+        for task in running.values():
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.gather(*running.values(), return_exceptions=True)
 
 
-async def _take(row: Row, ordinal: int, work: Work, running: dict[asyncio.Task[tuple[Row, Item]], str]) -> None:
+def _take(
+    ordinal: int,
+    row: Row,
+    work: Work,
+    running: dict[str, asyncio.Task[_Done]],
+    ended: asyncio.Queue[tuple[str, asyncio.Task[_Done]]],
+) -> None:
     """Start an article, unless it is finished or, under another id, being worked on."""
     key = key_of(row, work)
-    if key in running.values() or work.journal.state(key) not in work.wanted:
+    if key in running or work.journal.state(key) not in work.wanted:
         work.journal.link(row, ordinal, key)
         return
-    running[asyncio.create_task(_finish(row, ordinal, key, work))] = key
+    running[key] = task = asyncio.create_task(_finish(row, ordinal, key, work))
+    task.add_done_callback(lambda done: ended.put_nowait((key, done)))
 
 
 def key_of(row: Row, work: Work) -> str:

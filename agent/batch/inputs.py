@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,8 +38,12 @@ class Row(NamedTuple):
     """The columns that are not ours, carried through to the results."""
 
 
-def read_inputs(inputs: Sequence[str]) -> Iterator[Row]:
+def read_inputs(inputs: Sequence[str], only: Container[str] | None = None) -> Iterator[Row]:
     """Every article of the inputs in order, in folders by name; nothing is held but the current one.
+
+    Args:
+        inputs: files, folders, globs.
+        only: places of those that are wanted; the others are not read.
 
     Raises:
         InputError: an input names nothing.
@@ -47,7 +51,7 @@ def read_inputs(inputs: Sequence[str]) -> Iterator[Row]:
     """
     for given in inputs:
         for path in _paths(given):
-            yield from _rows(path)
+            yield from _rows(path, only=only)
 
 
 def read_places(inputs: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -87,15 +91,19 @@ def _paths(given: str) -> Iterator[Path]:
         yield from (Path(name) for name in sorted(glob.glob(given, recursive=True)))  # noqa: PTH207 (absolute patterns)
 
 
-def _rows(path: Path, made: Callable[[Path, int, object], Row] | None = None) -> Iterator[Row]:
+def _rows(
+    path: Path, made: Callable[[Path, int, object], Row] | None = None, *, only: Container[str] | None = None
+) -> Iterator[Row]:
     reader = _TABLES.get(path.suffix.lower())
     if reader is None:
-        yield _file(path)
+        if only is None or str(path) in only:
+            yield _file(path)
         return
     number = 0
     try:
         for number, found in reader(path):
-            yield (made or _row)(path, number, found)
+            if only is None or f"{path}:{number}" in only:
+                yield (made or _row)(path, number, found)
     except (InputError, csv.Error, OSError, ValueError) as error:
         yield Row(f"{path}:{number + 1}", f"{path.name}:{number + 1}", None, f"{error}")
 

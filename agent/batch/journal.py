@@ -27,6 +27,13 @@ CREATE TABLE items (key TEXT PRIMARY KEY, state TEXT NOT NULL, stage TEXT NOT NU
   claims TEXT NOT NULL, result BLOB);
 CREATE TABLE documents (sha256 TEXT PRIMARY KEY, document BLOB NOT NULL);
 """
+_MERGE = """
+BEGIN IMMEDIATE;
+INSERT OR REPLACE INTO main.inputs SELECT * FROM part.inputs;
+INSERT OR IGNORE INTO main.documents SELECT * FROM part.documents;
+INSERT OR REPLACE INTO main.items SELECT * FROM part.items;
+COMMIT;
+"""
 _CURE = "free some space or check the rights, then give the same command again; what was saved before is kept"
 
 
@@ -45,12 +52,16 @@ class Item(NamedTuple):
 class Journal:
     """All articles of one batch, safe for several threads of one process.
 
+    Args:
+        folder: where the file is.
+        is_shared: the folder may lie on another machine, where SQLite's write-ahead log does not work.
+
     Raises:
         ConfigError: the file was made by a newer version, or is no journal.
         StoreError: it cannot be read or written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_shared: bool = False) -> None:
         self._path = folder / FILE_NAME
         self._lock = threading.Lock()
         try:
@@ -59,7 +70,7 @@ class Journal:
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version > VERSION:
                 raise ConfigError(f"journal {str(self._path)!r} has version {version}: use a newer factdesk")
-            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute(f"PRAGMA journal_mode = {'DELETE' if is_shared else 'WAL'}")
             self._db.execute("PRAGMA synchronous = FULL")
             if version == 0:
                 self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
@@ -113,6 +124,20 @@ class Journal:
         values = (item.key, item.state, item.stage, item.reason, json.dumps(item.claims, sort_keys=True), blob)
         work.append(("INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?, ?)", values))
         self._write(work)
+
+    def merge(self, folder: Path) -> None:
+        """Take in all that another journal holds of this batch, in one transaction; what it finished replaces ours."""
+        with self._lock:
+            try:
+                self._db.execute("ATTACH ? AS part", (str(folder / FILE_NAME),))
+                try:
+                    self._db.executescript(_MERGE)
+                finally:
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
+                    self._db.execute("DETACH part")
+            except sqlite3.Error as error:
+                raise StoreError(f"journal {str(folder / FILE_NAME)!r} cannot be merged: {error}: {_CURE}") from error
 
     def rows(self) -> Iterator[tuple[Row, Item]]:
         """Every input that has come to an end, in the order of the inputs, one at a time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,18 @@ def articles_left(journal: Journal) -> Iterator[tuple[str, str]] | None:
     if call.get("folder") != str(Path.cwd()):
         return None
     return (one for one in read_places(call["inputs"]) if not journal.is_finished(one[0]))
+
+
+def sample_places(inputs: Sequence[str], count: int) -> frozenset[str]:
+    """Places of so many articles, chosen by chance, each as likely as any other; the same for the same inputs."""
+    dice = random.Random(count)  # noqa: S311 (a sample, no secret)
+    chosen: list[str] = []
+    for number, (place, _) in enumerate(read_places(inputs)):
+        if number < count:
+            chosen.append(place)
+        elif (at := dice.randrange(number + 1)) < count:
+            chosen[at] = place
+    return frozenset(chosen)
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.batch.budget import Budget
 from agent.batch.engine import Work, run_articles
-from agent.batch.inputs import Row, check_inputs, read_inputs
+from agent.batch.inputs import Row
 from agent.batch.journal import Item, Journal, State
 from agent.batch.lock import CANCEL, held
-from agent.desk import facts_of, open_desk
+from agent.desk import batching_model_of, facts_of, open_desk
 from agent.domain import Usage
 from agent.errors import ConfigError
 from agent.events import Listener, ignore
 from agent.llm.base import ClosableModel
+from agent.llm.ledger import FILE_NAME as LEDGER
+from agent.llm.ledger import BatchLedger
 from agent.runlog import RunLog
 from agent.settings import Settings
 from agent.small.base import Embedder
@@ -56,6 +58,8 @@ class Desk:
     model: ClosableModel | None = None
     """In place of the one the settings name."""
     listener: Listener = ignore
+    is_provider_batch: bool = False
+    """Ask the model through its provider's Batch API: half the price, an answer within a day."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Plan:
     budget: Budget = field(default_factory=Budget)
     limit: int | None = None
     """Most articles in this call."""
+    actors: int | None = None
+    """Processes on a cluster; None: as many as it has processors."""
     call: str = ""
     """What the command was told, kept before any work so that `batch retry` can begin it again after a kill."""
 
@@ -82,33 +88,46 @@ async def run_batch(
         StoreError: journal or run log cannot be written.
     """
     with held(plan.out), Journal(plan.out) as journal, RunLog(desk.settings.run_dir) as log:
-        async with open_desk(desk.settings, desk.store, log, desk.listener, model=desk.model) as deps:
+        async with open_desk(desk.settings, desk.store, log, desk.listener, model=_model(desk, plan, log)) as deps:
             facts = facts_of(deps, desk.store, desk.embedder)
-            started = _enter(journal, facts, plan)
+            started = enter(journal, facts, plan)
             progress.is_entered = True
 
-            def should_stop() -> bool:
-                progress.usage = deps.paid()
-                progress.stop(plan.budget.spent(progress.usage))
-                if (plan.out / CANCEL).exists():
-                    progress.stop("it was cancelled")
-                if plan.limit is not None and progress.finished.total() >= plan.limit:
-                    progress.stop(f"the limit of {plan.limit} articles is reached")
-                return bool(progress.stopped)
-
+            should_stop = stopper(plan, progress, deps.paid)
             work = Work(deps, facts, started, journal, plan.workers, plan.wanted, should_stop)
             try:
-                async for row, item in run_articles(iter(rows), work):
+                async for row, item in run_articles(enumerate(rows), work):
                     progress.finished[item.state] += 1
                     progress.characters += len(row.article.text) if row.article else 0
                     progress.claims.update(item.claims)
                     progress.usage = deps.paid()
                     told(row, item)
             finally:
-                _add_usage(journal, deps.paid(), progress)
+                add_usage(journal, deps.paid(), progress)
 
 
-def _enter(journal: Journal, facts: dict[str, object], plan: Plan) -> str:
+def _model(desk: Desk, plan: Plan, log: RunLog) -> ClosableModel | None:
+    if not desk.is_provider_batch:
+        return desk.model
+    return batching_model_of(desk.settings, plan.out, log, desk.listener)
+
+
+def stopper(plan: Plan, progress: Progress, paid: Callable[[], Usage]) -> Callable[[], bool]:
+    """What is asked before each article: whether to take no more, and why, which `progress` then says."""
+
+    def should_stop() -> bool:
+        progress.usage = paid()
+        progress.stop(plan.budget.spent(progress.usage))
+        if (plan.out / CANCEL).exists():
+            progress.stop("it was cancelled")
+        if plan.limit is not None and progress.finished.total() >= plan.limit:
+            progress.stop(f"the limit of {plan.limit} articles is reached")
+        return bool(progress.stopped)
+
+    return should_stop
+
+
+def enter(journal: Journal, facts: dict[str, object], plan: Plan) -> str:
     """Enter the configuration in a new journal, or refuse one that differs; gives the time of the first start."""
     now = json.dumps(facts, sort_keys=True)
     before = journal.meta("facts")
@@ -127,21 +146,12 @@ def _enter(journal: Journal, facts: dict[str, object], plan: Plan) -> str:
     return journal.meta("started") or ""
 
 
-def _add_usage(journal: Journal, paid: Usage, progress: Progress) -> None:
+def add_usage(journal: Journal, paid: Usage, progress: Progress) -> None:
+    """Keep what a call has paid, and for what."""
     before = Usage.model_validate_json(journal.meta("usage") or "{}")
     journal.set_meta("usage", (before + paid).model_dump_json())
     for name, more in (("articles", progress.finished.total()), ("characters", progress.characters)):
         journal.set_meta(f"measured_{name}", str(int(journal.meta(f"measured_{name}") or 0) + more))
-
-
-def rows_of(inputs: Sequence[str]) -> Iterable[Row]:
-    """The articles of these inputs.
-
-    Raises:
-        InputError: one names nothing.
-    """
-    check_inputs(inputs)
-    return read_inputs(inputs)
 
 
 async def verify_many(
@@ -197,3 +207,11 @@ def journal_of(out: Path) -> Journal:
     if not (out / "journal.sqlite").is_file():
         raise ConfigError(f"{str(out)!r} holds no batch: begin one with `factdesk batch run INPUT... --out {out}`")
     return Journal(out)
+
+
+def provider_batches(out: Path) -> list[dict[str, object]]:
+    """What a provider has been sent and has not been collected yet; an id is None where it was not told in time."""
+    if not (out / LEDGER).is_file():
+        return []
+    with BatchLedger(out) as ledger:
+        return [{"batch": sent.batch, "requests": sent.size} for sent in ledger.open()]

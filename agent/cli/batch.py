@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ from agent.cli import options as opt
 
 app = typer.Typer(no_args_is_help=True, help="Verify many articles; the same command again goes on.")
 _SHOWN = 3
+Engine = Literal["here", "ray"]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a batch.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Articles worked on at once.")]
 MaxTokensOption = Annotated[int | None, typer.Option("--max-tokens", min=1, help="Stop after so many tokens.")]
@@ -53,6 +54,12 @@ def run(
             "--dry-run", min=0, metavar="N", help="Verify at most N articles, then say what the rest will take."
         ),
     ] = None,
+    provider_batch: Annotated[
+        bool,
+        typer.Option("--provider-batch", metavar="", help="Ask through the Batch API: half the price, within a day."),
+    ] = False,
+    engine: Annotated[Engine, typer.Option("--engine", help="One process here, or actors on a Ray cluster.")] = "here",
+    actors: Annotated[int | None, typer.Option("--actors", min=1, help="Processes on the cluster.")] = None,
     json_progress: JsonProgressOption = False,
     run_dir: opt.RunDirOption = None,
 ) -> None:
@@ -62,6 +69,8 @@ def run(
 
     Exit code 0: done; 1: some articles failed or are left; 2: wrong input or settings.
     """
+    from dataclasses import replace
+
     from agent.cli.batch_work import Call, work
 
     chosen: dict[str, Any] = {
@@ -69,7 +78,9 @@ def run(
         "abstain_below": abstain_below, "judge": judge, "cascade": cascade, "thorough": thorough, "run_dir": run_dir,
     }  # fmt: skip
     limits = {"tokens": max_tokens, "cost": max_cost, "seconds": max_time}
-    work(Call(inputs, out, chosen, sources or [], workers, limit, limits, prices, json_progress, dry_run))
+    call = Call(inputs, out, chosen, sources or [], workers, limit, limits, prices, dry_run)
+    ways: dict[str, Any] = {"provider_batch": provider_batch, "engine": engine, "actors": actors}
+    work(replace(call, json_progress=json_progress, **ways))
 
 
 @app.command()
@@ -95,7 +106,7 @@ def status(run: RunArgument, json: opt.JsonOption = False) -> None:
 
     from agent.batch.left import articles_left
     from agent.batch.lock import is_held
-    from agent.batch.run import journal_of
+    from agent.batch.run import journal_of, provider_batches
     from agent.domain import Usage
 
     with journal_of(run) as journal:
@@ -105,13 +116,14 @@ def status(run: RunArgument, json: opt.JsonOption = False) -> None:
         found = {
             "running": is_held(run), "left": names, "started": journal.meta("started"), "articles": journal.counts(),
             "claims": journal.claims(), "usage": usage.model_dump(mode="json"),
+            "provider_batches": provider_batches(run),
         }  # fmt: skip
     if json:
         print(dumps(found, indent=2))
         return
     print(f"{'running' if found['running'] else 'not running'}, begun {found['started']}")
     print("not done: " + _some(names))
-    for name in ("articles", "claims", "usage"):
+    for name in ("articles", "claims", "usage", "provider_batches"):
         print(f"{name}: {found[name]}")
 
 

@@ -7,32 +7,34 @@ import json as js
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
 
 from agent.batch.budget import Budget, Price, price_of
+from agent.batch.cluster import check_cluster, run_on_cluster
 from agent.batch.engine import FAILED
-from agent.batch.inputs import Row
-from agent.batch.journal import Item, State
-from agent.batch.left import estimate, measured
+from agent.batch.inputs import Row, check_inputs, read_inputs, read_places
+from agent.batch.journal import FILE_NAME, State
+from agent.batch.left import estimate, measured, sample_places
 from agent.batch.results import write_results
-from agent.batch.run import Desk, Plan, Progress, journal_of, rows_of, run_batch
-from agent.cli.view import plain, progress_view
+from agent.batch.run import Desk, Plan, Progress, journal_of, run_batch
+from agent.cli.batch_view import batch_view
+from agent.cli.view import progress_view
 from agent.desk import embedder_of
 from agent.errors import AgentError, ConfigError
-from agent.events import Event, Waiting
 from agent.ingest.private import open_store
 from agent.settings import Settings, load_settings
 
 _OUTAGE = 1800.0
 """Seconds for which a batch waits for a server that is down, unless the settings say otherwise."""
+_PROVIDER_WORKERS = 1000
+"""Articles that wait for a provider's batch at once."""
 
 
 @dataclass(frozen=True)
@@ -47,41 +49,34 @@ class Call:
     limit: int | None = None
     limits: dict[str, Any] | None = None
     prices: Path | None = None
-    json_progress: bool = False
     dry_run: int | None = None
     """Articles of the sample; None is no dry run."""
+    json_progress: bool = False
+    provider_batch: bool = False
+    engine: str = "here"
+    actors: int | None = None
     folder: str = field(default_factory=os.getcwd)
 
 
 def work(call: Call, *, wanted: tuple[State | None, ...] = (None,)) -> None:
     """Run it, write the results, say how it went."""
-    settings = _patient(load_settings(call.chosen))
-    rows = rows_of(call.inputs)
-    price = price_of(settings.model, call.prices)
+    settings = _patient(load_settings(call.chosen), call)
+    check_inputs(call.inputs)
+    price = _price(settings, call)
+    if call.engine == "ray":
+        if call.provider_batch:
+            raise ConfigError("--engine ray and --provider-batch do not go together: leave one out")
+        check_cluster(settings, call.sources)
     if call.dry_run is not None and _is_measured(call.out):
         _say_estimate(call, price)
         return
-    budget = Budget(price=price, **(call.limits or {}))
-    workers = call.workers or settings.concurrency
-    kept = js.dumps(asdict(call), default=str) if wanted == (None,) else ""
-    plan = Plan(
-        out=call.out,
-        workers=workers,
-        wanted=wanted,
-        budget=budget,
-        limit=call.limit if call.dry_run is None else call.dry_run,
-        call=kept,
-    )
-    progress, view = Progress(), _View(json=call.json_progress)
-    embedder = embedder_of(settings)
-    with progress_view() as sources_view, open_store(settings, embedder, call.sources, sources_view) as store:
-        desk = Desk(settings=settings, store=store, embedder=embedder, listener=_heard)
-        told = view.heard(progress)
-        try:
-            asyncio.run(_stoppable(lambda: run_batch(rows, desk, plan, progress, told), progress))
-        except AgentError:
-            _save_results(call.out, progress)
-            raise
+    plan = _plan(call, settings, wanted, price)
+    progress = Progress()
+    try:
+        _verify(call, settings, plan, progress, price)
+    except AgentError:
+        _save_results(call.out, progress)
+        raise
     with journal_of(call.out) as journal:
         written = write_results(journal, call.out)
         counts = journal.counts()
@@ -95,17 +90,63 @@ def work(call: Call, *, wanted: tuple[State | None, ...] = (None,)) -> None:
         raise typer.Exit(1)
 
 
-def _patient(settings: Settings) -> Settings:
-    return settings if "outage" in settings.model_fields_set else settings.model_copy(update={"outage": _OUTAGE})
+def _verify(call: Call, settings: Settings, plan: Plan, progress: Progress, price: Price | None) -> None:
+    embedder = embedder_of(settings)
+    with ExitStack() as stack:
+        with progress_view() as sources_view:  # its display ends before that of the batch begins
+            store = stack.enter_context(open_store(settings, embedder, call.sources, sources_view))
+        count = partial(_count, call, plan, _counts(call.out))
+        with batch_view(progress, price, count, is_json=call.json_progress) as view:
+            desk = Desk(settings, store, embedder, None, view.heard, is_provider_batch=call.provider_batch)
+            run = run_on_cluster if call.engine == "ray" else run_batch
+            start = partial(run, _rows(call), desk, plan, progress, view.told)
+            asyncio.run(_stoppable(start, progress, at_once=call.provider_batch))
 
 
-def _heard(event: Event) -> None:
-    if isinstance(event, Waiting):
-        print(plain(f"factdesk: {event.what}"), file=sys.stderr, flush=True)
+def _rows(call: Call) -> Iterable[Row]:
+    return read_inputs(call.inputs, None if call.dry_run is None else sample_places(call.inputs, call.dry_run))
+
+
+def _count(call: Call, plan: Plan, before: dict[str, int]) -> int:
+    """Articles of this call, going by what was finished before it."""
+    again = sum(before.get(state, 0) for state in plan.wanted if state)
+    fresh = sum(1 for _ in read_places(call.inputs)) - sum(before.values()) if None in plan.wanted else 0
+    return min(again + max(fresh, 0), plan.limit or sys.maxsize)
+
+
+def _counts(out: Path) -> dict[str, int]:
+    if not (out / FILE_NAME).is_file():
+        return {}
+    with journal_of(out) as journal:
+        return journal.counts()
+
+
+def _plan(call: Call, settings: Settings, wanted: tuple[State | None, ...], price: Price | None) -> Plan:
+    return Plan(
+        out=call.out,
+        workers=call.workers or (_PROVIDER_WORKERS if call.provider_batch else settings.concurrency),
+        wanted=wanted,
+        budget=Budget(price=price, **(call.limits or {})),
+        limit=call.limit if call.dry_run is None else call.dry_run,
+        actors=call.actors,
+        call=js.dumps(asdict(call), default=str) if wanted == (None,) else "",
+    )
+
+
+def _patient(settings: Settings, call: Call) -> Settings:
+    changes: dict[str, object] = {} if "outage" in settings.model_fields_set else {"outage": _OUTAGE}
+    if call.provider_batch:  # a call costs no connection there, only a day
+        changes["concurrency"] = 1024
+    return settings.model_copy(update=changes)
+
+
+def _price(settings: Settings, call: Call) -> Price | None:
+    price = price_of(settings.model, call.prices)
+    return price.by_batch() if price and call.provider_batch else price
 
 
 def _is_measured(out: Path) -> bool:
-    if not (out / "journal.sqlite").is_file():
+    if not (out / FILE_NAME).is_file():
         return False
     with journal_of(out) as journal:
         return measured(journal)[0].model_calls > 0
@@ -140,19 +181,21 @@ def work_again(out: Path, *, workers: int | None, json_progress: bool) -> None:
         raise ConfigError(f"batch {str(out)!r} keeps no inputs: give its `batch run` command again")
     before = js.loads(kept)
     sources = [Path(name) for name in before["sources"]]
-    call = Call(before["inputs"], out, before["chosen"], sources, workers, json_progress=json_progress)
+    kept_ways = {name: before[name] for name in ("provider_batch", "engine", "actors") if name in before}
+    call = Call(before["inputs"], out, before["chosen"], sources, workers, json_progress=json_progress, **kept_ways)
     work(call, wanted=FAILED)
 
 
 _INTERRUPTED = "it was interrupted"
 
 
-async def _stoppable(start: Callable[[], Any], progress: Progress) -> None:
-    """Ctrl-C once: finish what is in flight; twice: stop now."""
+async def _stoppable(start: Callable[[], Any], progress: Progress, *, at_once: bool) -> None:
+    """Ctrl-C once: finish what is in flight; twice: stop now. `at_once`: it may take a day, so stop at the first."""
     task = asyncio.ensure_future(start())
 
     def interrupted() -> None:
-        if progress.stopped == _INTERRUPTED:
+        if progress.stopped == _INTERRUPTED or at_once:
+            progress.stop(_INTERRUPTED)
             task.cancel()
             return
         progress.stop(_INTERRUPTED)
@@ -166,34 +209,8 @@ async def _stoppable(start: Callable[[], Any], progress: Progress) -> None:
     try:
         await task
     except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
-
-
-class _View:
-    """A line for each article, with what has been done so far and how fast."""
-
-    def __init__(self, *, json: bool) -> None:
-        self._json = json
-        self._began = time.monotonic()
-        self._console = Console(stderr=True)
-
-    def heard(self, progress: Progress) -> Callable[[Row, Item], None]:
-        """A listener that tells of each finished article."""
-
-        def told(row: Row, item: Item) -> None:
-            if self._json:
-                usage = progress.usage.model_dump(mode="json")
-                facts: dict[str, object] = {"id": row.id, "place": row.place, "state": item.state, "stage": item.stage}
-                facts |= {"reason": item.reason, "claims": item.claims}
-                print(js.dumps(facts | {"finished": dict(progress.finished), "usage": usage}), flush=True)
-                return
-            count, seconds = progress.finished.total(), time.monotonic() - self._began
-            claims = ", ".join(f"{number} {name}" for name, number in sorted(item.claims.items())) or item.reason
-            rate = f"{count} articles, {60 * count / max(seconds, 1e-9):.1f} a minute"
-            line = f"{seconds:7.1f} s  {item.state:<8} {row.id}: {claims}  ({rate})"
-            self._console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
-
-        return told
+        if not at_once:
+            raise KeyboardInterrupt from None
 
 
 def _say_end(progress: Progress, counts: dict[str, int], written: tuple[Path, ...], *, cost: float | None) -> None:

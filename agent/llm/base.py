@@ -110,3 +110,52 @@ class ForgettingModel(Protocol):
     def forget(self, request: ChatRequest) -> None:
         """Ask afresh the next time this request comes."""
         ...
+
+
+class BatchState(Data):
+    """How far a provider's batch is."""
+
+    id: str
+    status: str
+    """`validating`, `in_progress`, `finalizing`, `completed`, `expired`, `cancelling`, `cancelled` or `failed`."""
+    files: tuple[str, ...] = ()
+    """Ids of the files of results and of errors, as far as there are any."""
+    code: str = ""
+    """First code of what was wrong with the whole batch."""
+    reason: str = ""
+
+
+class BatchDoor(Protocol):
+    """A provider that takes many requests in a file and answers within a day; each method is one try.
+
+    All raise as `ChatModel.complete` does.
+    """
+
+    @property
+    def id(self) -> str:
+        """Name of the model."""
+        ...
+
+    async def upload(self, lines: bytes) -> str:
+        """Put a file of request lines there; gives its id."""
+        ...
+
+    async def create(self, file_id: str, mark: str) -> BatchState:
+        """Begin a batch that carries a mark."""
+        ...
+
+    async def look(self, batch_id: str) -> BatchState:
+        """How far a batch is."""
+        ...
+
+    async def find(self, mark: str, *, since: float) -> BatchState | None:
+        """The batch that carries a mark, among those begun since then (seconds since 1970)."""
+        ...
+
+    async def read(self, file_id: str) -> bytes:
+        """Content of a file of results."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of the connections."""
+        ...

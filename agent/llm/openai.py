@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
 import openai
@@ -18,7 +18,7 @@ from langchain_core.messages.ai import add_ai_message_chunks
 
 from agent.domain import Usage
 from agent.errors import AgentError, ConfigError, ModelError, TransientModelError
-from agent.llm.base import ChatReply, ChatRequest, TokenLogprobs
+from agent.llm.base import BatchState, ChatReply, ChatRequest, TokenLogprobs
 from agent.settings import is_here
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _MESSAGES = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
 _TOP_LOGPROBS = 8
+_MARK = "factdesk"
+"""Key in the metadata of a batch under which it carries our mark."""
+_T = TypeVar("_T")
 
 
 class LangChainModel:
@@ -136,6 +139,136 @@ def _client(base_url: str | None, timeout: float) -> httpx2.AsyncClient:
     """A client of this model alone: LangChain's own is shared between event loops, and breaks in the second."""
     limits = httpx2.Limits(max_connections=None)
     return httpx2.AsyncClient(trust_env=not is_here(base_url or ""), timeout=timeout, limits=limits)
+
+
+class OpenAIBatches:
+    """The Batch API behind a model: each method is one try of one call, with our errors.
+
+    Args:
+        name: of the model.
+        client: made with `max_retries=0`.
+        timeout: seconds for a call that moves no file; a file gets ten times as long.
+    """
+
+    def __init__(self, name: str, client: openai.AsyncOpenAI, *, timeout: float) -> None:
+        self._client = client
+        self._timeout = timeout
+        self.id = name
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def upload(self, lines: bytes) -> str:
+        """Put a file of request lines there; gives its id."""
+        sent = ("requests.jsonl", lines)
+        work = self._client.files.create(file=sent, purpose="batch", timeout=10 * self._timeout)
+        return (await self._told(work)).id
+
+    async def create(self, file_id: str, mark: str) -> BatchState:
+        """Begin a batch of an uploaded file; it carries our mark."""
+        work = self._client.batches.create(
+            input_file_id=file_id,
+            endpoint="/v1/chat/completions",
+            completion_window="24h",
+            metadata={_MARK: mark},
+        )
+        return _state_of(await self._told(work))
+
+    async def look(self, batch_id: str) -> BatchState:
+        """How far a batch is."""
+        return _state_of(await self._told(self._client.batches.retrieve(batch_id), what=f"batch {batch_id}"))
+
+    async def find(self, mark: str, *, since: float) -> BatchState | None:
+        """The batch that carries a mark, among those begun since then (seconds since 1970)."""
+
+        async def listed() -> BatchState | None:
+            async for batch in self._client.batches.list(limit=100):
+                if batch.created_at < since:
+                    return None
+                if (batch.metadata or {}).get(_MARK) == mark:
+                    return _state_of(batch)
+            return None
+
+        return await self._told(listed())
+
+    async def read(self, file_id: str) -> bytes:
+        """Content of a file of results."""
+        work = self._client.files.content(file_id, timeout=10 * self._timeout)
+        return (await self._told(work, what=f"file {file_id}")).content
+
+    async def _told(self, work: Awaitable[_T], *, what: str = "") -> _T:
+        try:
+            return await work
+        except openai.NotFoundError as error:
+            if not what:
+                raise _translated(error, self.id) from error
+            raise ConfigError(
+                f"the provider does not know {what}, which was sent there: check FACTDESK_BASE_URL and the key; if it"
+                " is gone for good, remove provider.sqlite from the batch's folder, and what it held is sent again"
+            ) from error
+        except Exception as error:  # as in `LangChainModel.complete`
+            raise _translated(error, self.id) from error
+
+
+def connect_batches(name: str, *, base_url: str | None, api_key: SecretStr | None, timeout: float) -> OpenAIBatches:
+    """The Batch API for the model of that name, at OpenAI or at `base_url`."""
+    client = openai.AsyncOpenAI(
+        base_url=base_url,
+        api_key=api_key.get_secret_value() if api_key else "none",
+        max_retries=0,
+        timeout=timeout,
+        http_client=_client(base_url, timeout),
+    )
+    return OpenAIBatches(name.removeprefix("openai:"), client, timeout=timeout)
+
+
+def request_body(name: str, request: ChatRequest) -> dict[str, Any]:
+    """What `LangChainModel` sends for a request, as one line of a batch wants it."""
+    options = _openai_options(request)
+    return {
+        "model": name,
+        "messages": [{"role": turn.role, "content": turn.content} for turn in request.messages],
+        "temperature": 0,
+        "max_completion_tokens": options.pop("max_tokens"),
+        **options.pop("extra_body"),
+        **options,
+    }
+
+
+def reply_of_body(body: Mapping[str, Any]) -> ChatReply:
+    """The reply in a body as the server writes it.
+
+    Raises:
+        TransientModelError: it is none.
+    """
+    try:
+        choice = body["choices"][0]
+        refusal, usage = choice["message"].get("refusal"), body.get("usage") or {}
+        return ChatReply(
+            text=refusal or choice["message"].get("content") or "",
+            finish_reason="refusal" if refusal else choice["finish_reason"],
+            usage=Usage(
+                model_calls=1,
+                prompt_tokens=usage.get("prompt_tokens", 0),
+                completion_tokens=usage.get("completion_tokens", 0),
+                cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
+            ),
+            logprobs=_logprobs_of(choice.get("logprobs")),
+        )
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise TransientModelError(f"the server's answer is no chat message: {str(body)[:120]!r}") from error
+
+
+def _state_of(batch: openai.types.Batch) -> BatchState:
+    faults = (batch.errors.data if batch.errors else None) or []
+    return BatchState(
+        id=batch.id,
+        status=batch.status,
+        files=tuple(one for one in (batch.output_file_id, batch.error_file_id) if one),
+        code=next((fault.code for fault in faults if fault.code), ""),
+        reason="; ".join(f"line {fault.line}: {fault.message}" for fault in faults[:3]),
+    )
 
 
 def _openai_options(request: ChatRequest) -> dict[str, Any]:

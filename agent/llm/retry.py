@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
-from tenacity.wait import wait_random_exponential
+from tenacity.wait import wait_none, wait_random_exponential
 
 from agent.errors import ConfigError, ModelError, TransientModelError
 from agent.llm.base import ChatModel, ChatReply, ChatRequest
 from agent.llm.limits import Breaker, Pace, tokens_of
 
 log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 LONGEST_WAIT = 120.0
 """Seconds; a server that asks for more is treated as unavailable."""
@@ -92,12 +94,7 @@ class RetryingModel:
             TransientModelError: all tries failed.
         """
         call = _Call(request.sha256(self.id))
-        policy = AsyncRetrying(
-            stop=lambda _: self._is_over(call),
-            wait=self._wait,
-            retry=retry_if_exception_type(TransientModelError),
-            reraise=True,
-        )
+        policy = _policy(lambda _: self._is_over(call), self._wait_base)
         try:
             return await policy(self._try_once, request, call)
         except TransientModelError as error:
@@ -184,12 +181,40 @@ class RetryingModel:
         limit = self._limits.deadline
         return call.tries >= self._attempts or (limit is not None and call.seconds >= limit)
 
-    def _wait(self, state: RetryCallState) -> float:
-        if self._wait_base == 0:
-            return 0
-        return float(wait_random_exponential(multiplier=self._wait_base, max=30)(state))
-
 
 async def _until(moment: float) -> None:
     if (wait := moment - time.monotonic()) > 0:
         await asyncio.sleep(wait)
+
+
+async def persist(work: Callable[[], Awaitable[_T]], *, attempts: int, wait_base: float, outage: float = 0) -> _T:
+    """Do one piece of work, as often as it takes: at most `attempts` tries, and after those for `outage` seconds.
+
+    A `Retry-After` is waited for.
+
+    Raises:
+        TransientModelError: it never went well.
+    """
+    began = time.monotonic()
+
+    def is_over(state: RetryCallState) -> bool:
+        return state.attempt_number >= attempts and time.monotonic() - began >= outage
+
+    async def once() -> _T:
+        try:
+            return await work()
+        except TransientModelError as error:
+            log.info("call failed, may be tried again: %s", error)
+            await asyncio.sleep(min(error.retry_after or 0, LONGEST_WAIT))
+            raise
+
+    return await _policy(is_over, max(wait_base, 0.01 if outage else 0))(once)
+
+
+def _policy(is_over: Callable[[RetryCallState], bool], wait_base: float) -> AsyncRetrying:
+    return AsyncRetrying(
+        stop=is_over,
+        wait=wait_random_exponential(multiplier=wait_base, max=30) if wait_base else wait_none(),
+        retry=retry_if_exception_type(TransientModelError),
+        reraise=True,
+    )

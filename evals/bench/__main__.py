@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.errors import AgentError
-from evals.bench import batch, cross_encoder, harness, latency, retrieval, seed, startup
+from evals.bench import batch, cluster, cross_encoder, harness, kills, latency, retrieval, seed, startup
 from evals.bench.measure import Measure, Record, change, read_record, record
 from evals.runs import write_whole
 
@@ -22,10 +22,12 @@ _BENCHES = {
     "cross_encoder": cross_encoder.measures,
     "harness": harness.measures,
     "batch": batch.measures,
+    "cluster": cluster.measures,
+    "kills": kills.measures,
     "seed": seed.measures,
 }
-_WHEN_NAMED = ("seed", "batch")
-"""One needs the embedded language model, the other most of an hour."""
+_WHEN_NAMED = ("seed", "batch", "cluster", "kills")
+"""They need the embedded language model, most of an hour, Ray, some minutes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

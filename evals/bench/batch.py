@@ -68,23 +68,24 @@ def _document(number: int) -> Document:
     return Document(id=f"r{number}", text=text, publisher=f"r{number}", sha256=text_sha256(text))
 
 
-async def _run(url: str, count: int, folder: Path) -> Progress:
-    chosen = {"base_url": url, "model": "mock", "api_key": "sk-test", "concurrency": _SLOTS, "run_dir": folder / "runs"}
+async def run_made_up(url: str, count: int, folder: Path, *, slots: int = _SLOTS) -> Progress:
+    """A batch of made-up articles, with journal and log in `folder`."""
+    chosen = {"base_url": url, "model": "mock", "api_key": "sk-test", "concurrency": slots, "run_dir": folder / "runs"}
     embedder = HashEmbedder()
     sources = [_document(number) for number in range(_CLAIMS)]
     store = MemoryStore([(source, cut_passages(source)) for source in sources], embedder=embedder)
     desk = Desk(settings=load_settings(chosen, {}), store=store, embedder=embedder)
     progress = Progress()
-    plan = Plan(out=folder / "out", workers=_SLOTS)
+    plan = Plan(out=folder / "out", workers=slots)
     await run_batch(_rows(count), desk, plan, progress, lambda _row, _item: None)
     return progress
 
 
 def _main(url: str, count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(_run(url, 2, Path(folder, "warm")))
+        asyncio.run(run_made_up(url, 2, Path(folder, "warm")))
         began, cpu = time.perf_counter(), time.process_time()
-        progress = asyncio.run(_run(url, count, Path(folder, "measured")))
+        progress = asyncio.run(run_made_up(url, count, Path(folder, "measured")))
     if progress.finished != {"done": count}:
         raise RuntimeError(f"{count} articles came to {dict(progress.finished)}")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

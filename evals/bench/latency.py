@@ -73,11 +73,11 @@ def _measures_of(runs: list[_Run], latency: float, width: int) -> Iterator[Measu
 
 
 def _measured(url: str, letter: str, settings: Settings) -> _Run:
-    _ask(f"{url.removesuffix('/v1')}/reset", b"")
+    ask_server(url, "reset", b"")
     began, cpu = time.perf_counter(), time.process_time()
     asyncio.run(_run(_article(letter), settings))
     wall, used = time.perf_counter() - began, time.process_time() - cpu
-    return _Run(wall, used, _ask(f"{url.removesuffix('/v1')}/stats"))
+    return _Run(wall, used, ask_server(url, "stats"))
 
 
 @contextmanager
@@ -95,8 +95,9 @@ def served(latency: float) -> Iterator[str]:
                 child.terminate()
 
 
-def _ask(url: str, data: bytes | None = None) -> dict[str, Any]:
-    with urllib.request.urlopen(url, data=data, timeout=10) as reply:  # noqa: S310 (loopback)
+def ask_server(url: str, what: str, data: bytes | None = None) -> dict[str, Any]:
+    """What the server at this address says of itself: `stats`, or, with data, `reset`."""
+    with urllib.request.urlopen(f"{url.removesuffix('/v1')}/{what}", data=data, timeout=10) as reply:  # noqa: S310 (loopback)
         found: dict[str, Any] = json.loads(reply.read() or b"{}")
     return found
 

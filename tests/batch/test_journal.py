@@ -138,3 +138,32 @@ def test_parquet_holds_the_claims_with_their_types(tmp_path):
     assert table.num_rows == len(rows) == len(claim_rows(result))
     assert table.schema.field("confidence").type == "double"
     assert [row or "" for row in table.column("label").to_pylist()] == [row["label"] for row in rows]
+
+
+def test_what_another_journal_finished_is_taken_in_under_the_same_keys(tmp_path):
+    """Once, however often; a later end of an article replaces an earlier one, documents are kept once."""
+    result = sample_result()
+    with Journal(tmp_path / "part", is_shared=True) as part:
+        part.save(Row("p1", "a1", None), 1, item_of("k1", result))
+        part.save(Row("p2", "a2", None), 2, Item("k2", "done"))
+    with Journal(tmp_path / "main") as journal:
+        fill(journal, 3)
+        for _ in range(2):
+            journal.merge(tmp_path / "part")
+        found = list(journal.rows())
+    assert [(row.place, item.state) for row, item in found] == [
+        ("p0", "failed"), ("p1", item_of("k1", result).state), ("p2", "done"),
+    ]  # fmt: skip
+    assert found[1][1].result == result
+
+
+def test_a_journal_that_cannot_be_merged_takes_nothing_with_it(tmp_path):
+    """A clear error; ours is as before and goes on."""
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "journal.sqlite").write_bytes(b"no journal at all" * 100)
+    with Journal(tmp_path / "main") as journal:
+        fill(journal, 3)
+        with pytest.raises(StoreError, match="cannot be merged"):
+            journal.merge(tmp_path / "part")
+        fill(journal, 4)
+        assert len(list(journal.rows())) == 4

@@ -76,9 +76,9 @@ class Desk:
 
     def start(self, *words, **options):
         """One command in a process of its own."""
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"} | options
         environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        return subprocess.Popen([*COMMAND, *map(str, words)], cwd=self.folder, env=environ, **pipes, **options)
+        return subprocess.Popen([*COMMAND, *map(str, words)], cwd=self.folder, env=environ, **pipes)
 
     @contextmanager
     def server(self, *faults, script=answer, **options):

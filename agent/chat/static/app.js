@@ -4,14 +4,14 @@ import { openSources, setUpSources } from "./sources.js";
 
 const LEGEND = [["supported", "✓", "Supported"], ["refuted", "✗", "Refuted"], ["not_enough_evidence", "?", "Not Enough Evidence"], ["conflicting", "⇄", "Conflicting"]];
 const GRAVITY = ["refuted", "conflicting", "failed", "not_enough_evidence", "abstained", "left", "supported"];
-const desk = { id: null, events: null, claims: new Map(), order: [], sentences: new Map(), claim: null, began: 0, status: null };
+const desk = { id: null, events: null, claims: new Map(), sentences: new Map(), claim: null, began: 0, status: null };
 const api = (rest = "") => `/api/conversations/${desk.id}${rest}`;
 
 // --- opening and following a conversation
 
 async function open(id) {
   desk.events?.close();
-  Object.assign(desk, { id, claims: new Map(), order: [], sentences: new Map(), claim: null, began: Date.now() });
+  Object.assign(desk, { id, claims: new Map(), sentences: new Map(), claim: null, began: Date.now() });
   let state;
   try { state = await call("GET", api()); } catch (error) { history.replaceState(null, "", "/"); return fail("start-error", error); }
   if (location.hash !== `#${id}`) history.pushState(null, "", `#${id}`);
@@ -23,7 +23,7 @@ async function open(id) {
   for (const sentence of state.sentences) desk.sentences.set(sentence.index, sentence);
   claims(state.claims);
   for (const turn of state.turns) showTurn(turn);
-  status(state.status);
+  waiting.status = state.status; later();
   follow(state.last);
 }
 
@@ -31,12 +31,40 @@ function follow(last) {
   const events = (desk.events = new EventSource(api(`/events?after=${encodeURIComponent(last)}`)));
   const on = (name, act) => events.addEventListener(name, (event) => act(JSON.parse(event.data)));
   on("article", article);
-  on("sentence", (sentence) => { desk.sentences.set(sentence.index, sentence); paint(sentence.index); });
-  on("claim", (claim) => { order(claim); paint(claim.sentence); if (desk.claim === claim.id) openCard(claim.id, false); });
+  on("sentence", (sentence) => { desk.sentences.set(sentence.index, sentence); repaint(sentence.index); });
+  on("claim", (claim) => { desk.claims.set(claim.id, claim); repaint(claim.sentence); if (desk.claim === claim.id) openCard(claim.id, false); });
   on("turn", showTurn);
   on("controls", (controls) => { desk.controls = controls; });
-  on("status", status);
+  on("status", (now) => { waiting.status = now; later(); });
   on("reset", () => open(desk.id));
+}
+
+// --- changes are shown once a frame, and no more of them than a frame has time for; the status last
+
+const waiting = { sentences: new Set(), status: null, frame: 0 };
+const LONGEST = 6; // milliseconds
+function later() { waiting.frame ||= requestAnimationFrame(show); }
+function repaint(index) { waiting.sentences.add(index ?? null); later(); }
+
+function show() {
+  waiting.frame = 0;
+  const end = performance.now() + LONGEST, found = bySentence();
+  for (const index of waiting.sentences) {
+    waiting.sentences.delete(index);
+    paint(index, found);
+    if (performance.now() > end) break;
+  }
+  if (waiting.sentences.size) later();
+  else if (waiting.status) { status(waiting.status); waiting.status = null; }
+}
+
+function bySentence() {
+  const found = new Map();
+  for (const claim of [...desk.claims.values()].sort((a, b) => a.number - b.number)) {
+    if (!found.has(claim.sentence)) found.set(claim.sentence, []);
+    found.get(claim.sentence).push(claim);
+  }
+  return found;
 }
 
 function fail(place, error) { $(place).textContent = error?.message ?? ""; }
@@ -59,20 +87,12 @@ function article(data) {
   if (paragraph.childNodes.length) body.append(paragraph);
   $("article").replaceChildren(body);
   $("legend").replaceChildren(...LEGEND.map(([state, symbol, name]) => el("li", { class: state }, el("b", { "aria-hidden": "true" }, symbol), ` ${name}`)), el("li", {}, "No mark: nothing to check"));
-  for (const index of desk.sentences.keys()) paint(index);
+  for (const index of desk.sentences.keys()) repaint(index);
 }
 
 function claims(list) {
-  desk.order = list.map((claim) => claim.id);
-  for (const claim of list) desk.claims.set(claim.id, claim);
-  for (const index of new Set([...list.map((claim) => claim.sentence), ...desk.sentences.keys()])) paint(index);
-}
-
-function order(claim) {
-  const was = desk.claims.get(claim.id);
-  desk.claims.set(claim.id, claim);
-  if (was?.number === claim.number) return;
-  desk.order = [...desk.claims.values()].sort((a, b) => a.number - b.number).map((one) => one.id);
+  for (const claim of list) { desk.claims.set(claim.id, claim); repaint(claim.sentence); }
+  for (const index of desk.sentences.keys()) repaint(index);
 }
 
 function reference(claim) {
@@ -81,11 +101,11 @@ function reference(claim) {
   return button(`${mark} ${claim.number}`, () => openCard(claim.id), { class: `ref ${claim.state}${claim.is_running ? " running" : ""}`, "aria-label": name, "data-claim": claim.id });
 }
 
-function paint(index) {
-  if (index === null || index === undefined) return paintOwn();
+function paint(index, found) {
+  const mine = found.get(index) ?? [];
+  if (index === null) return paintOwn(mine);
   const place = $(`s${index}`);
   if (!place) return;
-  const mine = desk.order.map((id) => desk.claims.get(id)).filter((claim) => claim.sentence === index);
   const entry = desk.sentences.get(index);
   place.querySelector("sup")?.remove();
   place.className = "sentence";
@@ -101,8 +121,7 @@ function paint(index) {
   }
 }
 
-function paintOwn() {
-  const own = desk.order.map((id) => desk.claims.get(id)).filter((claim) => claim.sentence === null);
+function paintOwn(own) {
   $("own").hidden = !own.length;
   $("own-list").replaceChildren(...own.map((claim) => el("p", { class: `sentence ${claim.state}` }, el("span", { class: "text" }, claim.text), el("sup", {}, reference(claim)))));
 }

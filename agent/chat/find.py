@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from agent.chat.answers import quoted, stands
 from agent.chat.resolve import words_about
-from agent.chat.state import State, Statement, is_held, quotes_held
+from agent.chat.state import State, Statement, is_held, quotes_held, without_repeats
 from agent.text import content_words
 
 _CLAIMS, _QUOTES = 2, 3
@@ -23,8 +23,8 @@ def find_in_run(question: str, state: State) -> tuple[Statement, ...]:
     best_claims = sorted(((weigh(claim.text), claim) for claim in claims), key=lambda pair: -pair[0])
     best_quotes = sorted(((weigh(one.quote), one) for one in cited.values()), key=lambda pair: -pair[0])
     said = [stands(claim, state) for fit, claim in best_claims[:_CLAIMS] if fit > 0.5]
-    said += [quoted(one, state.documents) for fit, one in best_quotes[:_QUOTES] if fit > 0.5]
-    return tuple(statement for statement in said if is_held(statement, state))
+    quotes = without_repeats([quoted(one, state.documents) for fit, one in best_quotes if fit > 0.5])
+    return tuple(statement for statement in (*said, *quotes[:_QUOTES]) if is_held(statement, state))
 
 
 class _Weights:

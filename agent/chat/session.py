@@ -21,6 +21,7 @@ from agent.chat.state import (
     Turn,
     is_held,
     quotes_held,
+    without_repeats,
 )
 from agent.domain import Claim, Data, Document, LedgerEntry, Run, Usage, Verification
 from agent.events import ClaimDone, ClaimStarted, Event, RunStarted, SentenceDone, Waiting
@@ -326,8 +327,8 @@ def _quoted(state: State, message: Quoted) -> State:
     turn = _open_turn(state, message.turn)
     if turn is None:
         return state
-    known = {one.refs for one in turn.statements}
-    new = tuple(one for one in message.statements if one.refs not in known and is_held(one, state))
+    held = [one for one in message.statements if is_held(one, state)]
+    new = without_repeats(held, turn.statements)
     fresh = turn.model_copy(update={"statements": (*turn.statements, *new), "note": _HELD if new else turn.note})
     return _replace(state, message.turn, fresh)
 

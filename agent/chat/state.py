@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -163,7 +164,25 @@ def quotes_held(verification: Verification) -> tuple[Citation, ...]:
 
 def quotes_of(turn: Turn) -> tuple[Statement, ...]:
     """What of a turn rests on quotes."""
-    return tuple(one for one in turn.statements if any(isinstance(ref, QuoteRef) for ref in one.refs))
+    return tuple(one for one in turn.statements if _quotes(one))
+
+
+def without_repeats(statements: Sequence[Statement], shown: Sequence[Statement] = ()) -> tuple[Statement, ...]:
+    """The statements whose quotes do not overlap with one that is shown already, or comes before."""
+    kept = list(shown)
+    for one in statements:
+        if not any(_overlap(a.citation, b.citation) for a in _quotes(one) for other in kept for b in _quotes(other)):
+            kept.append(one)
+    return tuple(kept[len(shown) :])
+
+
+def _quotes(statement: Statement) -> tuple[QuoteRef, ...]:
+    return tuple(ref for ref in statement.refs if isinstance(ref, QuoteRef))
+
+
+def _overlap(one: Citation, other: Citation) -> bool:
+    same = one.document_id == other.document_id
+    return same and one.span.start < other.span.end and other.span.start < one.span.end
 
 
 def is_held(statement: Statement, state: State) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -63,3 +64,17 @@ class Tab:
         assert [url for url in self.requests if not url.startswith(self._home)] == []
         assert self.complaints == []
         self.page.close()
+
+
+def main_thread_tasks(trace):
+    """Milliseconds of processor time of each task of the pages' main threads, from a trace of the category `toplevel`."""
+    events = json.loads(trace)["traceEvents"]
+    named = [event for event in events if event.get("name") == "thread_name"]
+    mains = {(one["pid"], one["tid"]) for one in named if one["args"]["name"] == "CrRendererMain"}
+    return [
+        event["tdur"] / 1000
+        for event in events
+        if event["name"] == "ThreadControllerImpl::RunTask"
+        and (event["pid"], event["tid"]) in mains
+        and "tdur" in event
+    ]

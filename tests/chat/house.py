@@ -66,9 +66,9 @@ def fill_store(folder, sources=SOURCES):
 
 
 @contextmanager
-def rooms_in(folder, script=obedient, *, sources=SOURCES, delay=0.0, fetch=None):
+def rooms_in(folder, script=obedient, *, sources=SOURCES, delay=0.0, fetch=None, embedder=None, **options):
     """The rooms of a desk, without a server; within a running loop."""
-    settings = settings_for(folder)
+    settings = settings_for(folder, **options)
     if sources and not settings.store_dir.exists():
         fill_store(settings.store_dir, sources)
     model = SlowModel(script)
@@ -77,19 +77,19 @@ def rooms_in(folder, script=obedient, *, sources=SOURCES, delay=0.0, fetch=None)
     def keep(verification, documents, want):
         add_case(folder / "corrections", verification, documents, label=want.correction.label, why=want.correction.why)
 
-    with open_rooms(settings, keep, embedder=HashEmbedder(), model=model, fetch=fetch) as rooms:
+    with open_rooms(settings, keep, embedder=embedder or HashEmbedder(), model=model, fetch=fetch) as rooms:
         yield rooms
 
 
 @contextmanager
-def running(folder, script=obedient, *, sources=SOURCES, delay=0.0, token=None, fetch=None):
-    """A server in a thread: `url`, `port` and the `rooms` behind it."""
+def running(folder, script=obedient, *, token=None, **options):
+    """A server in a thread: `url`, `port` and the `rooms` behind it; options as of `rooms_in`."""
     ready, box = threading.Event(), SimpleNamespace()
 
     def work():
         with (
             listen("127.0.0.1", 0, token) as sock,
-            rooms_in(folder, script, sources=sources, delay=delay, fetch=fetch) as box.rooms,
+            rooms_in(folder, script, **options) as box.rooms,
         ):
             box.server, box.url = make_server(box.rooms, sock, token=token)
             box.port = sock.getsockname()[1]

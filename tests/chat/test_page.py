@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.build import document
-from tests.chat.browse import NEEDS_BROWSER, Tab
+from tests.chat.browse import NEEDS_BROWSER, Tab, main_thread_tasks
 from tests.chat.house import opener, running
 from tests.desk import ARTICLE, SOURCES
 
@@ -165,18 +165,21 @@ def test_an_address_is_opened_or_refused_in_words(browser, server, tmp_path, htt
 
 
 def test_two_hundred_claims_stay_smooth(browser, tmp_path):
-    """No frame takes over 100 ms while verdicts stream in."""
+    """No frame takes over 100 ms while verdicts stream in.
+
+    Counted is the processor time of the page's main thread in one task, layout and painting included: that is what a
+    frame takes on an idle machine, and it stays the same while other work keeps the processors from the page.
+    """
     text = " ".join(f"The mill made {n} tons of flour in {1700 + n}." for n in range(200))
     with running(tmp_path) as server:
         tab = Tab(browser, server)
-        tab.page.evaluate(
-            "() => { window.longest = 0; new PerformanceObserver((list) => list.getEntries()"
-            ".forEach((one) => { window.longest = Math.max(window.longest, one.duration); })).observe({ type: 'longtask' }); }"
-        )
+        browser.start_tracing(page=tab.page, categories=["toplevel"])
         tab.check(text)
-        tab.wait("document.querySelector('#status').textContent.startsWith('200 of 200')", timeout=60_000)
-        longest = tab.page.evaluate("window.longest")
-        assert longest <= 250  # 100 on an idle machine; tests run beside others
+        tab.wait("document.querySelector('#status').textContent.startsWith('200 of 200')", timeout=120_000)
+        tasks = main_thread_tasks(browser.stop_tracing())
+        assert len(tasks) > 200
+        assert 1 < max(tasks) <= 100
+        assert tab.page.locator("#article .ref").count() == 200
         tab.close()
 
 

@@ -24,7 +24,7 @@ def find_in_run(question: str, state: State) -> tuple[Statement, ...]:
     best_quotes = sorted(((weigh(one.quote), one) for one in cited.values()), key=lambda pair: -pair[0])
     said = [stands(claim, state) for fit, claim in best_claims[:_CLAIMS] if fit > 0.5]
     quotes = without_repeats([quoted(one, state.documents) for fit, one in best_quotes if fit > 0.5])
-    return tuple(statement for statement in (*said, *quotes[:_QUOTES]) if is_held(statement, state))
+    return tuple(statement for statement in (*quotes[:_QUOTES], *said) if is_held(statement, state))
 
 
 class _Weights:

@@ -144,7 +144,7 @@ def test_a_free_question_gets_what_the_run_holds():
         (statement,) = find_in_run(question, state)
         assert "Harbour master Ida Lund said the crane was old" in statement.text
         assert is_held(statement, state)
-    verdict, quote = find_in_run("Was the crane old?", state)
+    quote, verdict = find_in_run("Was the crane old?", state)
     assert verdict.text.startswith("Claim 2 is Supported")
     assert isinstance(quote.refs[0], QuoteRef)
     for question in ("What is the capital of France?", "who won the cup in 2018?", "say something", ""):

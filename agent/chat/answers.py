@@ -56,6 +56,11 @@ def stands(claim: Claim, state: State) -> Statement:
     )
 
 
+def short(title: str) -> str:
+    """A title inside a sentence of ours."""
+    return title[:80].rstrip(" .")
+
+
 def name_of(document: Document | None, fallback: str = "a source") -> str:
     """Publisher and date."""
     if document is None:

@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.chat import session as say
+from agent.chat.answers import short
 from agent.chat.cards import about, claim_card, snapshot, source_page
 from agent.chat.lookup import search_store
 from agent.chat.quota import QuotaError
@@ -277,7 +278,7 @@ def _put(room: Room, document: Document, *, title: str, facts: NewSource | Mende
 
 
 def _added(document: Document) -> say.Told:
-    note = f"Source kept: “{document.title[:80]}”. It holds for the next check."
+    note = f"Source kept: “{short(document.title)}”. It holds for the next check."
     return say.Told(note=note, offers=("Check all claims again",))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.chat import session as say
+from agent.chat.answers import short
 from agent.chat.cards import patches
 from agent.chat.keep import Shelves
 from agent.chat.lookup import find_in_store
@@ -294,7 +295,7 @@ class Room:
             return
         subject = self._state.claim(self._state.subject)
         again = (f"Check claim {self._state.number_of(subject.id)} again",) if subject else ()
-        note = f"Source added: “{document.title[:80]}”. Its date and publisher can be set under Sources."
+        note = f"Source added: “{short(document.title)}”. Its date and publisher can be set under Sources."
         self.hear(say.Told(note=note, offers=(*again, "Check all claims again")))
 
     def _keep(self, want: say.Keep) -> None:

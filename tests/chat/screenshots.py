@@ -61,7 +61,7 @@ def page(browser, out):
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), script, **real_models()) as server:
         tab = Tab(browser, server)
         tab.page.click("#seed")
-        tab.wait("document.querySelector('#status').textContent.includes('checked')", timeout=240_000)
+        tab.wait("document.querySelector('#status').textContent.includes('checked')", timeout=900_000)
         for text in SAID:
             tab.ask(text)
         for name, options in SHOTS:
@@ -86,8 +86,8 @@ class Typed(io.StringIO):
         return line
 
 
-def terminal(browser, out):
-    """What `factdesk chat --terminal` writes, with what is typed."""
+def talked():
+    """What `factdesk chat --terminal` writes, and what is typed, as HTML; not while Playwright runs, for its loop."""
     written = io.StringIO()
     said = Typed("".join(f"{line}\n" for line in ASKED))
     with (
@@ -97,7 +97,11 @@ def terminal(browser, out):
     ):
         asyncio.run(talk(rooms, None, said=said))
     parts = ("$ factdesk chat --terminal\n\0\0" + written.getvalue()).split("\0")
-    lines = "".join(f"<b>{html.escape(part)}</b>" if n % 2 else html.escape(part) for n, part in enumerate(parts))
+    return "".join(f"<b>{html.escape(part)}</b>" if n % 2 else html.escape(part) for n, part in enumerate(parts))
+
+
+def terminal(browser, out, lines):
+    """The same as a picture."""
     shot = browser.new_page(viewport={"width": 1000, "height": 400}, device_scale_factor=1)
     shot.set_content(TERMINAL + lines)
     shot.locator("pre").screenshot(path=out / "chat-terminal.png")
@@ -107,10 +111,11 @@ def terminal(browser, out):
 def main(out: Path) -> None:
     """All of them."""
     out.mkdir(parents=True, exist_ok=True)
+    lines = talked()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page(browser, out)
-        terminal(browser, out)
+        terminal(browser, out, lines)
         browser.close()
 
 

@@ -260,6 +260,7 @@ async function listed() {
 
 $("begin").addEventListener("submit", (event) => {
   event.preventDefault();
+  if (!$("text").value.trim()) return fail("start-error", new Error("There is nothing to check yet: paste a text, or open a file."));
   const text = $("text").value.trim(), said = /^https?:\/\/\S+$/i.test(text) ? { url: text } : { text: $("text").value };
   begin({ ...said, controls: $("start-day").value ? { as_of: $("start-day").value } : {} });
 });

@@ -125,9 +125,10 @@ def test_ctrl_c_once_finishes_what_is_in_flight(desk):
 def test_ctrl_c_twice_stops_now(desk):
     """Nothing is corrupt."""
     articles(desk, 40)
-    with desk.server("always:slow=20"):
+    with desk.server("always:slow=20") as server:
         process = desk.start(*RUN)
-        time.sleep(4)
+        while not server.stats()["requests"]:  # from then on it has something in flight
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)

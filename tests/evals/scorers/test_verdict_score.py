@@ -1,5 +1,7 @@
 """Scores of verdicts."""
 
+import math
+
 import pytest
 
 from agent.domain import Check, CheckKind, Failure, FailureKind, Label, Stance, Verification
@@ -44,7 +46,8 @@ def test_a_right_verdict_with_the_gold_citation():
     """Label, confidence and citations all come out right."""
     scored = score(case(), verified(evidence(MILL, Stance.SUPPORTS, "The mill burnt down.", score=0.9)))
     assert (scored.gold, scored.found, scored.is_right, scored.note) == ("supported", "supported", True, "")
-    assert scored.confidence == pytest.approx((0.9 + 0.5) / 1.9, abs=1e-3)
+    own, others = 10**1.49, 1 + math.exp(0.585) + math.exp(-0.881)  # decision.json; a weight of ln 10 at a chance of .9
+    assert scored.confidence == pytest.approx(own / (own + others), abs=1e-3)
     for name in ("quote_validity", "citation_precision", "citation_recall", "two_way"):
         assert value(scored, name) == 1
 

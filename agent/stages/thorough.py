@@ -1,7 +1,8 @@
 """A second opinion: the first judge reads every passage, the language model the best of them again.
 
-Where both gave probabilities they are pooled log-linearly, as in `reading`: a linear read-out of both, fitted on gold
-for the embedded model (`evals.training.fit_thorough`). A side that comes out must have a citation of one of the two.
+Where both gave probabilities they are pooled log-linearly, as in `reading`: a linear read-out of both, to be fitted on
+gold (`evals.training.fit_thorough`). What ships is the default, half the weight for the language model, and not fitted
+yet. A side that comes out must have a citation of one of the two.
 """
 
 from __future__ import annotations

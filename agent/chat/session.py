@@ -355,6 +355,8 @@ def _chosen(state: State, message: Chosen) -> State:
     if message.action is None:
         return _close(state, message.turn)
     told = tell(message.action, state)
+    if told.note == WHICH_CLAIM:  # the question named none, and neither did the model
+        return _close(state, message.turn)
     fresh = _replace(state, message.turn, told)
     return fresh.model_copy(update={"subject": told.claim_id or state.subject})
 

@@ -28,13 +28,14 @@ from agent.stages.stance import (
     cut_windows,
     deciding,
     evidence_of,
+    log_of,
     nothing_read,
     raw_scores,
     shared_words,
     shown,
+    softmax,
 )
 
-_TINY = 1e-6
 _NEUTRAL = 2
 _UNHEARD = 2.0
 """A probability that nothing reaches: what was not read takes no side."""
@@ -75,17 +76,10 @@ class Pool(Data):
 
     def apply(self, opinions: Opinions) -> NDArray[np.float64]:
         """Pooled probabilities, row by row."""
-        logits = self.passage * _log(opinions.passage) + self.sentence * _log(opinions.sentence)
+        logits = self.passage * log_of(opinions.passage) + self.sentence * log_of(opinions.sentence)
         logits += np.array([0.0, self.refutes_bias, self.neutral_bias])
         logits[:, _NEUTRAL] += self.words * (0.5 - opinions.shared)
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        found: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
-        return found
-
-
-def _log(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = np.log(np.maximum(shares, _TINY))
-    return found
+        return softmax(logits)
 
 
 class Reading(NamedTuple):

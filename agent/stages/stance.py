@@ -83,9 +83,20 @@ class Calibration(Data):
         logits = np.log(np.maximum(raw.astype(np.float64), _TINY)) / self.temperature
         logits += np.array([0.0, self.refutes_bias, self.neutral_bias])
         logits[:, _NEUTRAL] += self.words_weight * (0.5 - shared)
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        found: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
-        return found
+        return softmax(logits)
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities of logits, row by row."""
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    found: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
+    return found
+
+
+def log_of(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logarithms of probabilities; one of nothing is taken as a millionth, so that no opinion is a veto in a pool."""
+    found: NDArray[np.float64] = np.log(np.maximum(shares, 1e-6))
+    return found
 
 
 class Window(NamedTuple):

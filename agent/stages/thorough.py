@@ -17,13 +17,13 @@ from pydantic import Field
 
 from agent.domain import Claim, Data, Document, Evidence, Fit, Hit, Stance, StanceScores, short_hash
 from agent.stages.judge import Judgement, StanceJudge
+from agent.stages.stance import log_of, softmax
 
 ASKED = 2
 """Passages of a claim that the second judge reads."""
 _SIDES = (Stance.SUPPORTS, Stance.REFUTES)
 _SAID = 0.75
 """Probability of what the second judge says where it gives none."""
-_TINY = 1e-6
 
 
 class Blend(Data):
@@ -46,11 +46,9 @@ class Blend(Data):
 
     def apply(self, own: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
         """Pooled probabilities of supports, refutes and neutral, row by row."""
-        logits = self.own * np.log(np.maximum(own, _TINY)) + self.other * np.log(np.maximum(other, _TINY))
+        logits = self.own * log_of(own) + self.other * log_of(other)
         logits += np.array([0.0, self.refutes_bias, self.neutral_bias])
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        found: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
-        return found
+        return softmax(logits)
 
 
 class ThoroughJudge:

@@ -359,3 +359,13 @@ def test_a_question_the_run_does_not_hold():
     step = say.step(one_claim(), say.Said(text="Wie geht es Ihnen?"))
     done = say.step(step.state, say.Written(turn=step.want.turn)).state
     assert done.turns[-1].note == NOTHING
+
+
+def test_a_topic_that_a_model_chose_without_a_claim_is_no_answer():
+    """Nobody named a claim, so the desk does not ask which: with one named, the same topic is told."""
+    step = say.step(one_claim(), say.Said(text="What is the capital of Peru?"))
+    turn = step.want.turn
+    unnamed = say.step(step.state, say.Chosen(turn=turn, action=act.Tell(what="why"))).state
+    assert (unnamed.turns[-1].note, unnamed.turns[-1].is_open) == (NOTHING, False)
+    named = say.step(step.state, say.Chosen(turn=turn, action=act.Tell(what="why", claim_id=ONE.claim.id))).state
+    assert named.turns[-1].statements

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import agent
 from agent.domain import Document, Result, Run, SentenceStatus, Usage, short_hash
@@ -35,6 +36,10 @@ from agent.stages.stance import CrossEncoderJudge, PairScorer, load_calibration
 from agent.stages.thorough import ThoroughJudge, load_blend
 from agent.store.base import PassageStore, TimeLimit
 from prompts import load
+
+if TYPE_CHECKING:
+    from agent.llm.embedded import EmbeddedModel
+    from agent.llm.opening import Turns
 
 _WHOLE = "whole_text_is_one_claim"
 
@@ -269,16 +274,47 @@ def language_model_of(settings: Settings, listener: Listener) -> StreamingModel:
         from agent.llm.openai import connect
 
         return connect(settings.model, base_url=settings.base_url, api_key=settings.api_key, timeout=settings.timeout)
+    return _embedded_model_of(settings, listener)
+
+
+def _embedded_model_of(settings: Settings, listener: Listener) -> EmbeddedModel:
     from agent.llm.embedded import embedded_model
 
     return embedded_model(
         model_id=language_model_id(),
         model_file=_present(LANGUAGE_MODEL, settings.cache_dir),
-        folder=settings.cache_dir / "server",
+        folder=_server_folder(settings),
         slots=settings.concurrency,
         timeout=settings.timeout,
+        opening=_opening(),
         on_wait=lambda what: listener(Waiting(what=what)),
     )
+
+
+def _server_folder(settings: Settings) -> Path:
+    return settings.cache_dir / "server"
+
+
+def _opening() -> Turns:
+    """What an extraction begins with: these calls are the first of a run."""
+    return load("extract").turns[:-1]
+
+
+async def prepare_language_model(settings: Settings, listener: Listener = ignore) -> None:
+    """Have the embedded model read what its calls begin with, if it never did: all later starts are quicker.
+
+    Raises:
+        ConfigError: it does not start.
+    """
+    from agent.llm.local import is_prepared
+
+    if is_prepared(_present(LANGUAGE_MODEL, settings.cache_dir), _server_folder(settings), _opening()):
+        return
+    model = _embedded_model_of(settings, listener)
+    try:
+        await model.start()
+    finally:
+        await model.aclose()
 
 
 def _judge(model: ChatModel, settings: Settings) -> StanceJudge:
@@ -314,6 +350,17 @@ def small_judge(settings: Settings) -> CrossEncoderJudge:
         ConfigError: its tokenizer is not in the cache.
     """
     return CrossEncoderJudge(small_scorer(settings), load_calibration())
+
+
+def open_small_models(settings: Settings, embedder: Embedder) -> None:
+    """Open embedder and cross-encoders, which would else be opened at their first use; takes some seconds.
+
+    Raises:
+        AgentError: a file is missing or damaged.
+    """
+    embedder.embed(["-"])
+    for scorer in (small_scorer(settings), strong_scorer(settings)):
+        scorer.score([("-", "-")])
 
 
 def small_scorer(settings: Settings) -> PairScorer:

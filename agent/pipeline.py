@@ -47,13 +47,13 @@ async def verify_text(article: Document, run: Run, deps: Deps) -> Result:
         StoreError: the run log cannot be written.
     """
     sentences = split_sentences(article.text)
-    most = deps.settings.max_sentences
-    slots = asyncio.Semaphore(max(1, deps.settings.concurrency // 2))  # the other half is for claims already found
+    settings, most = deps.settings, deps.settings.max_sentences
+    slots = asyncio.Semaphore(max(1, settings.concurrency // 2))  # the other half is for claims already found
 
     async def work(before: Result) -> None:
         for extracted in leave_out(sentences[most:]):
             _save(extracted, before, deps)
-        windows = plan_windows(sentences[:most], article, size=deps.settings.window)
+        windows = plan_windows(sentences[:most], article, size=settings.window, first=settings.first_window)
         await _together([_verify_window(window, slots, before, deps) for window in windows])
 
     return await _record(article, run, deps, sentences, work)

@@ -49,6 +49,7 @@ _RESULT_FIELDS = (
     "thorough",
     "quote_by",
     "window",
+    "first_window",
     "max_rounds",
     "max_sentences",
 )
@@ -103,6 +104,8 @@ class Settings(Data):
     """How a language model points at evidence: a small one by the number of the sentence."""
     window: int = Field(default=8, ge=1, le=40)
     """Sentences for one extraction call."""
+    first_window: int | None = Field(default=None, ge=1, le=40)
+    """Sentences for the first one, if not as many: a slow model is sooner done with few."""
     max_rounds: int = Field(default=2, ge=1, le=5)
     """Rounds of retrieval for one claim."""
     max_sentences: int = Field(default=1000, ge=1)
@@ -183,6 +186,7 @@ def _defaults(values: dict[str, Any]) -> dict[str, Any]:
             "shown_sentences": 2,
             "quote_by": "number",
             "window": 4,
+            "first_window": 1,
             "timeout": 600,
         }
     elif profile == "openai":

@@ -193,7 +193,9 @@ def solver_of(task: Task, deps: Deps, place: Place) -> Solver[Case]:
     """What works on the cases."""
     suite = task.suite
     if task.stage == "extract":
-        return _Only(SentenceCase, ExtractSolver(deps.model, window=deps.settings.window))
+        return _Only(
+            SentenceCase, ExtractSolver(deps.model, window=deps.settings.window, first=deps.settings.first_window)
+        )
     if suite.kind is SuiteKind.ARTICLE:
         return _Only(ArticleCase, ArticleSolver(suite, deps, place.store, place.embedder))
     if task.stage == "stance":

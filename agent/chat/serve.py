@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 
@@ -14,11 +14,11 @@ from agent.chat.keep import Shelves
 from agent.chat.room import BaseStore, House, KeepCase
 from agent.chat.rooms import Rooms
 from agent.chat.security import Guard, require_token
-from agent.desk import embedder_of, language_model_of, patient
+from agent.desk import embedder_of, language_model_of, open_small_models, patient
 from agent.domain import Document
-from agent.errors import ConfigError, StoreError
+from agent.errors import AgentError, ConfigError, StoreError
 from agent.events import Event
-from agent.llm.base import StreamingModel
+from agent.llm.base import StartableModel, StreamingModel
 from agent.settings import Settings
 from agent.small.base import Embedder
 from agent.store.hybrid import Store
@@ -123,8 +123,18 @@ def make_server(
 
 
 async def serve(server: uvicorn.Server, sock: socket.socket, rooms: Rooms) -> None:
-    """Serve until stopped, then let the model go."""
+    """Serve until stopped, then let the model go. Models are made ready while the user still reads the page."""
+    ready = asyncio.create_task(_make_ready(rooms.house))
     try:
         await server.serve(sockets=[sock])
     finally:
+        ready.cancel()
         await rooms.house.model.aclose()
+
+
+async def _make_ready(house: House) -> None:
+    """Start what a check needs; if something cannot be started, the check says so to whom it concerns."""
+    with suppress(AgentError):
+        if isinstance(house.model, StartableModel):
+            await house.model.start()
+        await asyncio.to_thread(open_small_models, house.settings, house.embedder)

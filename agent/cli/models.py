@@ -16,6 +16,7 @@ from agent.cli import options as opt
 if TYPE_CHECKING:
     from agent.models.pull import PullProgress
     from agent.models.registry import ModelFile
+    from agent.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="List, pull and check the model files.")
 _Names = Annotated[list[str] | None, typer.Argument(help="Names of models; all when none is given.")]
@@ -92,6 +93,26 @@ def pull(
         with _bar(model) as advance:
             path = get(model, settings.cache_dir, source=source, progress=advance, remote=remote)
         print(f"{model.name}: {path}", file=sys.stderr)
+    if names is None and sys.platform != "win32":
+        _prepare(settings)
+
+
+def _prepare(settings: Settings) -> None:
+    """Have the language model read its prompt while the user waits for models anyway; it matters to nothing else."""
+    import asyncio
+
+    from agent.desk import prepare_language_model
+    from agent.errors import ConfigError
+    from agent.events import Event, Waiting
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Waiting):
+            print(event.what, file=sys.stderr)
+
+    try:
+        asyncio.run(prepare_language_model(settings, tell))
+    except ConfigError as error:
+        print(f"the language model was pulled but does not start: {error}", file=sys.stderr)
 
 
 @app.command()

@@ -87,6 +87,19 @@ class StreamingModel(ClosableModel, Protocol):
         ...
 
 
+@runtime_checkable
+class StartableModel(Protocol):
+    """A chat model that can be made ready ahead of its first call."""
+
+    async def start(self) -> None:
+        """Make it ready.
+
+        Raises:
+            ConfigError: it does not start.
+        """
+        ...
+
+
 class CallStore(Protocol):
     """Where finished calls are kept, by request hash."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.errors import TransientModelError
 from agent.llm.base import ChatReply, ChatRequest, StreamingModel
 from agent.llm.local import LocalServer
+from agent.llm.opening import Turns
 
 
 class EmbeddedModel:
@@ -34,6 +35,10 @@ class EmbeddedModel:
     def id(self) -> str:
         """Name and hash of the model file."""
         return self._id
+
+    async def start(self) -> None:
+        """Start the server ahead of the first call, or join the running one."""
+        await self._running()
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """Answer; starts the server when there is none."""
@@ -79,6 +84,7 @@ def embedded_model(  # noqa: PLR0913 (all are facts of the one server)
     folder: Path,
     slots: int,
     timeout: float,
+    opening: Turns,
     on_wait: Callable[[str], None],
 ) -> EmbeddedModel:
     """The embedded model from its file; nothing is started yet."""
@@ -88,7 +94,13 @@ def embedded_model(  # noqa: PLR0913 (all are facts of the one server)
 
     def start() -> LocalServer:
         return start_local_server(
-            model_file, folder=folder, slots=slots, context=4096 * slots, threads=None, on_wait=on_wait
+            model_file,
+            folder=folder,
+            slots=slots,
+            context=4096 * slots,
+            threads=None,
+            on_wait=on_wait,
+            opening=opening,
         )
 
     def connect(server: LocalServer) -> StreamingModel:

@@ -19,7 +19,16 @@ from typing import Self
 from pydantic import ValidationError
 
 from agent.errors import ConfigError
-from agent.llm.local_server import ServerConfig, ServerState, clients_lock, lock, server_lock, state_path
+from agent.llm.local_server import (
+    ServerConfig,
+    ServerState,
+    clients_lock,
+    engine_version,
+    lock,
+    server_lock,
+    state_path,
+)
+from agent.llm.opening import Turns, opening_path
 
 _LOOK_SECONDS = 0.05
 _ANSWER_SECONDS = 5
@@ -87,6 +96,7 @@ def start_local_server(  # noqa: PLR0913 (each is one plain choice of the caller
     context: int,
     threads: int | None,
     on_wait: Callable[[str], None],
+    opening: Turns = (),
     launch: Launch = _USUAL,
 ) -> LocalServer:
     """Join the server that runs for this folder, or start one; blocks until it is ready.
@@ -98,6 +108,7 @@ def start_local_server(  # noqa: PLR0913 (each is one plain choice of the caller
         context: tokens of all slots together.
         threads: of the CPU; None leaves it to the engine.
         on_wait: hears what is waited for.
+        opening: turns that calls begin with; read once for all, see `agent.llm.opening`.
         launch: how the child is started.
 
     Raises:
@@ -114,6 +125,7 @@ def start_local_server(  # noqa: PLR0913 (each is one plain choice of the caller
         slots=slots,
         threads=threads,
         api_key=secrets.token_urlsafe(24),
+        opening=opening,
     )
     with _only_one(config.folder, on_wait):
         clients = lock(clients_lock(config.folder), "shared", wait=True)
@@ -184,7 +196,7 @@ def _join_or_start(config: ServerConfig, launch: Launch, on_wait: Callable[[str]
             if state is not None and _answers(state):
                 return state
         elif child is None:
-            on_wait("loading the language model")
+            on_wait(f"loading the language model{_first_time(config)}")
             child = _spawn(config, launch)
         elif child.poll() is not None:
             raise _start_failed(config.folder, f"ended with exit code {child.returncode}")
@@ -192,6 +204,18 @@ def _join_or_start(config: ServerConfig, launch: Launch, on_wait: Callable[[str]
     if child is not None:
         child.kill()
     raise _start_failed(config.folder, f"did not answer within {launch.seconds:g} seconds")
+
+
+def _first_time(config: ServerConfig) -> str:
+    """What else a start takes when the opening was never read, in words."""
+    if not config.opening or is_prepared(config.model_file, config.folder, config.opening):
+        return ""
+    return "; it reads its prompt, once for all"
+
+
+def is_prepared(model_file: Path, folder: Path, opening: Turns) -> bool:
+    """Whether the opening was read before, so that a start takes it up at once."""
+    return opening_path(folder, _fingerprint(model_file), engine_version(), opening).exists()
 
 
 def _is_served(folder: Path) -> bool:

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from agent.domain import Data
+from agent.llm.opening import Turns, opening_path, take_up
 
 _LOOK_SECONDS = 0.5
 _PROMPT_CACHE_MIB = 512
@@ -37,6 +39,8 @@ class ServerConfig(Data):
     slots: int
     threads: int | None
     api_key: str = Field(repr=False)
+    opening: Turns = ()
+    """What its calls begin with; see `agent.llm.opening`."""
 
 
 class ServerState(Data):
@@ -120,9 +124,11 @@ def start_llama(config: ServerConfig) -> Engine:
     params.n_ctx = config.context
     params.n_parallel = config.slots
     params.cache_ram_mib = _PROMPT_CACHE_MIB
+    params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE  # mapped, the weights would be there twice
     params.ui = False
     params.endpoint_slots = False
     params.offline = True
+    params.slot_save_path = f"{config.folder}{os.sep}"
     params.verbosity = 1  # errors only: the log must not grow with every request
     if config.threads is not None:
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = config.threads
@@ -130,7 +136,18 @@ def start_llama(config: ServerConfig) -> Engine:
         engine: Engine = xllamacpp.Server(params)
     except RuntimeError as error:  # the engine has said why in the log; a traceback would hide it
         raise SystemExit(f"{str(config.model_file)!r} cannot be served: {error}") from error
+    if config.opening:
+        path = opening_path(config.folder, config.fingerprint, engine_version(), config.opening)
+        take_up(engine.listening_address, config.api_key, path, config.opening)
     return engine
+
+
+def engine_version() -> str:
+    """Version of the engine's package: what one has kept another may not understand; empty where it is missing."""
+    try:
+        return version("xllamacpp")
+    except PackageNotFoundError:
+        return ""
 
 
 def main(start: Callable[[ServerConfig], Engine] = start_llama) -> None:

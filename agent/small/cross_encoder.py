@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import ConfigError, ModelError
+from agent.small.memory import give_back_memory
 
 Probabilities = NDArray[np.float32]
 
@@ -145,6 +146,7 @@ class CrossEncoder:
             if self._parts is None:
                 session = _open_session(self._model, self._encoder.sha256, self._threads)
                 self._parts = _Parts(session, _open_tokenizer(self._tokenizer))
+                give_back_memory()
             return self._parts
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from agent.errors import ConfigError
 from agent.small.base import Vectors
+from agent.small.memory import give_back_memory
 
 _DIMENSION = 384
 _MAX_TOKENS = 256
@@ -76,6 +77,7 @@ class MiniLM:
         with self._lock:
             if self._parts is None:
                 self._parts = _Parts(_open_session(self._model, self._threads), _open_tokenizer(self._tokenizer))
+                give_back_memory()
             return self._parts
 
 

@@ -8,6 +8,7 @@ back on the sentence itself. Selection, disambiguation and decomposition follow 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -77,12 +78,16 @@ class Extracted(NamedTuple):
     claims: tuple[Claim, ...]
 
 
-def plan_windows(sentences: Sequence[Sentence], article: Document, *, size: int) -> tuple[Window, ...]:
-    """Cut the article into windows of at most `size` sentences that can be asked about at the same time."""
-    starts = range(0, len(sentences), size)
+def plan_windows(
+    sentences: Sequence[Sentence], article: Document, *, size: int, first: int | None = None
+) -> tuple[Window, ...]:
+    """Cut the article into windows of at most `size` sentences, the first of at most `first`, each for one call."""
+    opening = min(first or size, size)
+    starts = [0, *range(opening, len(sentences), size)]
     return tuple(
-        Window(title=article.title, before=tuple(sentences[:at]), sentences=tuple(sentences[at : at + size]))
-        for at in starts
+        Window(title=article.title, before=tuple(sentences[:at]), sentences=tuple(sentences[at:end]))
+        for at, end in pairwise([*starts, len(sentences)])
+        if at < end
     )
 
 

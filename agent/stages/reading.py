@@ -1,10 +1,9 @@
-"""Two cross-encoders as judge: the small one finds the sentence that speaks most, the stronger one reads.
+"""Two cross-encoders as judge: the small one finds the sentence that speaks most, the stronger one reads it.
 
-The stronger one reads the whole passage and the sentence alone: the passage says what "it" and "that year" mean, the
-sentence is what will be quoted. Both opinions are pooled log-linearly (Genest & Zidek 1986, "Combining probability
-distributions: a critique and an annotated bibliography"), with the words the sentence shares with the claim: the
-fewer, the likelier neutral. The weights are fitted on gold and kept as JSON. The stronger one is slow, so it reads only
-the passages in which the small one finds most; the others are taken as neutral.
+A log-linear model with fitted weights, kept as JSON, weighs what the stronger one says and how many of the claim's
+words the sentence holds: the fewer, the likelier neutral. Work is kept for what matters: the small one looks at the
+sentences of a passage that share most words with the claim, the stronger one reads those in which the small one finds
+most; the other passages are taken as neutral.
 """
 
 from __future__ import annotations
@@ -12,13 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from importlib.resources import files
+from itertools import groupby
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from agent.domain import Claim, Data, Document, Fit, Hit, Span, short_hash
+from agent.domain import Claim, Data, Document, Fit, Hit, short_hash
 from agent.errors import ModelError
 from agent.stages.judge import Judgement
 from agent.stages.stance import (
@@ -32,7 +32,6 @@ from agent.stages.stance import (
     nothing_read,
     raw_scores,
     shared_words,
-    shown,
     softmax,
 )
 
@@ -44,24 +43,21 @@ _UNHEARD = 2.0
 class Opinions(NamedTuple):
     """What the reader made of passages."""
 
-    passage: NDArray[np.float64]
-    """On each whole passage: supports, refutes, neutral; shape (passages, 3)."""
     sentence: NDArray[np.float64]
-    """On the sentence of each that will be quoted."""
+    """On the sentence of each that will be quoted: supports, refutes, neutral; shape (passages, 3)."""
     shared: NDArray[np.float64]
     """Share of the claim's content words that are in that sentence; shape (passages,)."""
 
 
 class Pool(Data):
-    """Weights of the opinions: fitted on gold by `evals.training.fit_reading`, kept as JSON."""
+    """Weights of what is known of a sentence: fitted on gold by `evals.training.fit_reading`, kept as JSON."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     scout: str
     """Id of the scout it was fitted for."""
     reader: str
-    passage: float = 0.5
-    """Weight of the log-probabilities of the reader on the passage."""
-    sentence: float = 0.5
+    sentence: float = 1
+    """Weight of the log-probabilities of the reader."""
     words: float = Field(default=0, ge=0)
     """Taken from the log-probability of neutral in proportion to the share of the claim's content words that are in
     the sentence, counted from one half."""
@@ -71,12 +67,14 @@ class Pool(Data):
     least: float = Field(default=0.3, ge=0, le=1)
     """The likelier side is taken from this probability on, even where neutral is likelier still."""
     reads: int = Field(default=4, ge=1)
-    """Most passages of a claim that the reader reads."""
+    """Most passages of a claim in which the reader reads a sentence."""
+    glances: int = Field(default=4, ge=1)
+    """Most sentences, or neighbours together, that the scout sees of a passage: those with most words of the claim."""
     fitted: Fit | None = None
 
     def apply(self, opinions: Opinions) -> NDArray[np.float64]:
-        """Pooled probabilities, row by row."""
-        logits = self.passage * log_of(opinions.passage) + self.sentence * log_of(opinions.sentence)
+        """Probabilities of supports, refutes and neutral, row by row."""
+        logits = self.sentence * log_of(opinions.sentence)
         logits += np.array([0.0, self.refutes_bias, self.neutral_bias])
         logits[:, _NEUTRAL] += self.words * (0.5 - opinions.shared)
         return softmax(logits)
@@ -89,7 +87,7 @@ class Reading(NamedTuple):
     scouted: NDArray[np.float64]
     """The scout on each window; shape (windows, 3)."""
     read: NDArray[np.intp]
-    """Numbers of the windows whose passages were read."""
+    """Numbers of the windows that were read."""
     opinions: Opinions
     """Of those."""
 
@@ -129,7 +127,8 @@ class ReadingJudge:
 
     def _judge(self, claim: Claim, hits: Sequence[Hit], documents: dict[str, Document]) -> Judgement:
         readers = (self._scout, self._calibration, self._reader)
-        found = read([claim.text] * len(hits), hits, documents, readers, most=self._pool.reads)
+        claims = [claim.text] * len(hits)
+        found = read(claims, hits, documents, readers, most=self._pool.reads, glances=self._pool.glances)
         scores = found.scouted.copy()
         scores[found.read] = self._pool.apply(found.opinions)
         least = np.full(len(scores), _UNHEARD)
@@ -144,40 +143,43 @@ class ReadingJudge:
         return Judgement(tuple(evidence), 0)
 
 
-def read(
+def read(  # noqa: PLR0913 (two of them say how much)
     claims: Sequence[str],
     hits: Sequence[Hit],
     documents: dict[str, Document],
     readers: tuple[PairScorer, Calibration, PairScorer],
     *,
+    glances: int,
     most: int | None = None,
 ) -> Reading:
-    """Scout every sentence, then read passages and the sentence in each that decides.
+    """Scout the sentences, then read the one that decides in each passage.
 
     Args:
         claims: the claim of each hit.
         hits: passages.
         documents: where they are from.
         readers: the scout with its calibration, and the reader.
-        most: read only so many passages, those in which the scout finds most; all without it.
+        glances: most windows of a passage that are scouted.
+        most: read only in so many passages, those in which the scout finds most; in all without it.
     """
     scout, calibration, reader = readers
     windows = cut_windows(hits, documents, sentences=calibration.sentences, title=calibration.title)
     pairs = [(window.text, claims[window.hit]) for window in windows]
-    scores = calibration.apply(raw_scores(scout, pairs), shared_words(pairs))
+    shared = shared_words(pairs)
+    near = _near(windows, shared, glances)
+    windows, pairs, shared = tuple(windows[row] for row in near), [pairs[row] for row in near], shared[near]
+    scores = calibration.apply(raw_scores(scout, pairs), shared)
     rows = sorted(deciding(windows, scores).values())
     telling = np.sort(np.argsort(-scores[rows, :_NEUTRAL].max(axis=1), kind="stable")[:most])
     chosen = [rows[number] for number in telling]
-    wholes = [(_whole(hits[windows[row].hit], documents), claims[windows[row].hit]) for row in chosen]
-    alone = [pairs[row] for row in chosen]
-    found = raw_scores(reader, [*wholes, *alone]).astype(np.float64)
-    opinions = Opinions(found[: len(wholes)], found[len(wholes) :], shared_words(alone))
-    return Reading(tuple(windows[row] for row in rows), scores[rows], telling, opinions)
+    found = raw_scores(reader, [pairs[row] for row in chosen]).astype(np.float64)
+    return Reading(tuple(windows[row] for row in rows), scores[rows], telling, Opinions(found, shared[chosen]))
 
 
-def _whole(hit: Hit, documents: dict[str, Document]) -> str:
-    span = Span(start=0, end=len(hit.passage.text))
-    return shown(hit.passage, span, documents[hit.passage.document_id].title)
+def _near(windows: Sequence[Window], shared: NDArray[np.float64], most: int) -> list[int]:
+    """Rows of the windows of each hit that share most words with its claim, in their order."""
+    groups = groupby(range(len(windows)), key=lambda row: windows[row].hit)
+    return sorted(row for _, rows in groups for row in sorted(rows, key=lambda row: -shared[row])[:most])
 
 
 def load_pool() -> Pool:

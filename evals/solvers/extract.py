@@ -22,9 +22,10 @@ class ExtractSolver:
     Cases of one article ask the model the same questions, and the calls are kept, so each is made once.
     """
 
-    def __init__(self, model: ChatModel, *, window: int) -> None:
+    def __init__(self, model: ChatModel, *, window: int, first: int | None = None) -> None:
         self._model = model
         self._window = window
+        self._first = first
 
     async def solve(self, case: SentenceCase) -> Outcome:
         """The ledger entry and the claims of the sentence."""
@@ -32,7 +33,7 @@ class ExtractSolver:
         article = read_document(None, data=text.encode("utf-8", "replace"), name="context")
         start = max(0, article.text.find(case.text))
         wanted = Span(start=start, end=start + len(case.text))
-        windows = plan_windows(split_sentences(article.text), article, size=self._window)
+        windows = plan_windows(split_sentences(article.text), article, size=self._window, first=self._first)
         found = [
             one
             for window in windows

@@ -134,6 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of finished runs")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--least", type=float, choices=_LEASTS, help="take sides from here on, not from the best")
     given = parser.parse_args()
     items = [item for folder in given.runs for item in items_of(RunFolder(folder))]
     items += conflicts_of(items)
@@ -141,10 +142,11 @@ def main() -> None:
     found = {least: fit(items, least) for least in _LEASTS}
     for least, (model, cost) in found.items():
         print(f"least={least} loss={cost:.4f} {model.model_dump(exclude={'fitted', 'version'})}")
-    least = min(found, key=lambda one: found[one][1])
+    best = min(found, key=lambda one: found[one][1])
+    least = best if given.least is None else given.least
     model = found[least][0].model_copy(update={"fitted": _fit_of(items)})
     given.out.write_text(model.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    print(f"written: {given.out}; sides are best taken from {least} on (`least` of the calibration of stances)")
+    print(f"written: {given.out} for sides from {least} on, best from {best} on: `least` of the calibration of stances")
 
 
 if __name__ == "__main__":

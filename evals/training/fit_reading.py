@@ -1,9 +1,9 @@
-"""Fit how the opinions of scout and reader are pooled, on the tuning half of the shared sets, and write it as JSON.
+"""Fit what the reader's opinion weighs, on the tuning half of the shared sets, and write it as JSON.
 
-    python -m evals.training.fit_reading --data ../shared/data --limit 200
+    python -m evals.training.fit_reading --data ../shared/data --limit 600
 
-Least weighted log loss of the gold stances by L-BFGS, with the weights of `fit_stance`. Prints what each opinion alone
-is worth on each set: accuracy between the two sides, and macro-F1 of the three stances.
+Least weighted log loss of the gold stances by L-BFGS, with the weights of `fit_stance`. Prints what the opinion is
+worth on each set, raw and fitted: accuracy between the two sides, and macro-F1 of the three stances.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from agent.stages.stance import load_calibration
 from evals.cases import StanceCase
 from evals.training.fit_stance import FIT_SETS, fit_of, load_cases, weights_of
 
-_FITTED = ("passage", "sentence", "refutes_bias", "neutral_bias", "words")
-_START = (0.5, 0.5, 0.0, 0.0, 0.0)
+_FITTED = ("sentence", "refutes_bias", "neutral_bias", "words")
+_START = (0.5, 0.0, 0.0, 0.0)
 _STEP = 1e-5
 
 
-def opinions_on(cases: tuple[StanceCase, ...]) -> Opinions:
-    """What the reader thinks of the passage of each case and of the sentence the scout finds."""
+def opinions_on(cases: tuple[StanceCase, ...], glances: int) -> Opinions:
+    """What the reader thinks of the sentence the scout finds in the passage of each case."""
     settings = load_settings({"profile": "local"})
     readers = (small_scorer(settings), load_calibration(), strong_scorer(settings))
     hits = [Hit(passage=case.passage, rank=1, score=1.0, origin=case.document.id) for case in cases]
     documents = {case.document.id: case.document for case in cases}
-    return read([case.claim.text for case in cases], hits, documents, readers).opinions
+    return read([case.claim.text for case in cases], hits, documents, readers, glances=glances).opinions
 
 
 def fit(opinions: Opinions, gold: NDArray[np.int64], weights: NDArray[np.float64], base: Pool) -> Pool:
@@ -46,7 +46,7 @@ def fit(opinions: Opinions, gold: NDArray[np.int64], weights: NDArray[np.float64
         chances = _with(base, values).apply(opinions)[np.arange(len(gold)), gold]
         return float(-(weights * np.log(np.maximum(chances, 1e-12))).sum())
 
-    bounds = [(0.0, 3.0)] * 2 + [(-3.0, 3.0)] * 2 + [(0.0, 6.0)]
+    bounds = [(0.0, 3.0)] + [(-3.0, 3.0)] * 2 + [(0.0, 6.0)]
     found = minimize(cost, np.array(_START), method="L-BFGS-B", bounds=bounds, options={"eps": _STEP})
     print(f"loss {cost(np.array(_START)):.4f} -> {found.fun:.4f}")
     return _with(base, found.x.round(3))
@@ -70,8 +70,8 @@ def figures(chances: NDArray[np.float64] | NDArray[np.float32], gold: NDArray[np
 def table(
     sets: dict[str, tuple[StanceCase, ...]], opinions: Opinions, gold: NDArray[np.int64], pool: Pool
 ) -> Iterator[str]:
-    """A line for each set: what each opinion, and all together, are worth."""
-    known = {"passage": opinions.passage, "sentence": opinions.sentence, "pooled": pool.apply(opinions)}
+    """A line for each set: what the opinion is worth, raw and fitted."""
+    known = {"raw": opinions.sentence, "fitted": pool.apply(opinions)}
     start = 0
     for name, cases in sets.items():
         rows = slice(start, start := start + len(cases))
@@ -98,8 +98,8 @@ def main() -> None:
     sets = {name: load_cases(given.data / name, limit=given.limit) for name in FIT_SETS}
     cases = tuple(case for found in sets.values() for case in found)
     gold = np.array([list(Stance).index(case.stance) for case in cases])
-    opinions = opinions_on(cases)
     base = Pool(scout=small_scorer(settings).id, reader=strong_scorer(settings).id, fitted=fit_of(sets))
+    opinions = opinions_on(cases, base.glances)
     found = fit(opinions, gold, weights_of(sets), base)
     print("\n".join(table(sets, opinions, gold, found)))
     given.out.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")

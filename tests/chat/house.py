@@ -54,6 +54,10 @@ class SlowModel(ScriptedModel):
     """Waits before every reply."""
 
     delay = 0.0
+    is_started = False
+
+    async def start(self):
+        self.is_started = True
 
     async def complete(self, request):
         await asyncio.sleep(self.delay)

@@ -332,3 +332,13 @@ def test_the_api_is_described(client):
     paths = client.send("GET", "/api/openapi.json")[1]["paths"]
     assert {"/api/conversations", "/api/conversations/{name}/events", "/api/conversations/{name}/sources"} <= set(paths)
     assert client.send("GET", "/docs")[0] == 404
+
+
+def test_the_model_is_started_before_anybody_asks(tmp_path):
+    """Who opens the page wants to check something; nothing waits for it, and nothing was sent to it."""
+    with running(tmp_path) as box:
+        end = time.monotonic() + 10
+        while not box.rooms.house.model.is_started:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        assert box.rooms.house.model.requests == []

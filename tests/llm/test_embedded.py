@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from agent.errors import TransientModelError
-from agent.llm.base import ChatRequest, Message
+from agent.llm.base import ChatRequest, Message, StartableModel
 from agent.llm.embedded import EmbeddedModel
 from agent.llm.fake import ScriptedModel
 
@@ -37,6 +37,17 @@ def test_nothing_is_started_until_the_first_call():
     model = embedded([server], ["yes"])
     asyncio.run(model.aclose())
     assert not server.closed
+    assert asyncio.run(model.complete(REQUEST)).text == "yes"
+    asyncio.run(model.aclose())
+    assert server.closed
+
+
+def test_it_may_be_started_ahead_of_the_first_call():
+    """Once, and the call finds it running."""
+    server = Server()
+    model = embedded([server], ["yes"])
+    asyncio.run(model.start())
+    assert isinstance(model, StartableModel)
     assert asyncio.run(model.complete(REQUEST)).text == "yes"
     asyncio.run(model.aclose())
     assert server.closed

@@ -97,6 +97,13 @@ def test_a_refusal_is_told_from_text(httpserver):
     assert (reply.finish_reason, reply.text) == ("refusal", "I cannot help with that")
 
 
+def test_an_answer_without_a_choice_may_pass(httpserver):
+    """Some servers answer so when they are too busy: the next try may bring one."""
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(answer() | {"choices": []})
+    with pytest.raises(TransientModelError, match="unreadable answer"):
+        complete(model(httpserver.url_for("/v1")), REQUEST)
+
+
 def test_no_server_names_the_address():
     """A wrong address is named."""
     with pytest.raises(TransientModelError, match="no connection to 127.0.0.1:9 "):

@@ -155,6 +155,15 @@ def test_windows_hold_every_sentence_once_and_know_what_came_before():
     assert [s.index for s in windows[1].before] == [0, 1, 2]
 
 
+@pytest.mark.parametrize(("size", "first", "cut"), [(2, 1, [1, 2, 1]), (9, 1, [1, 3]), (4, 9, [4]), (2, None, [2, 2])])
+def test_the_first_window_may_be_smaller_and_none_is_empty(size, first, cut):
+    """A slow model is sooner done with few sentences; never with more than a window holds."""
+    windows = plan_windows(sentences(), document(TEXT), size=size, first=first)
+    assert [len(window.sentences) for window in windows] == cut
+    assert [s.index for window in windows for s in window.sentences] == [0, 1, 2, 3]
+    assert plan_windows((), document(TEXT), size=size, first=first) == ()
+
+
 def test_sentences_past_the_limit_are_listed():
     """Left out is said, not hidden."""
     assert {e.entry.status for e in leave_out(sentences())} == {SentenceStatus.FAILED}

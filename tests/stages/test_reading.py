@@ -57,30 +57,27 @@ def test_the_scout_finds_the_quote_and_the_reader_says_what_it_means():
     assert found[0].citation.quote == "The bridge opened in 1931, the Post said."
 
 
-def test_the_reader_reads_passage_and_sentence_with_their_title():
-    """Two pairs a passage, however many sentences it has."""
+def test_the_reader_reads_one_sentence_of_a_passage_with_its_title():
+    """One pair a passage, however many sentences it has."""
     reader = RuleScorer("reader", "1931", "1934")
     judge(scout(), reader)
     assert sorted(text for text, _ in reader.pairs) == [
-        "Gazette. Nobody knew why. The bridge was not opened before 1934.",
         "Gazette. The bridge was not opened before 1934.",
-        "Post. Norvik grew fast. The bridge opened in 1931, the Post said. It rained.",
         "Post. The bridge opened in 1931, the Post said.",
     ]
 
 
-def test_what_passage_and_sentence_say_is_pooled_by_their_weights():
-    """The passage as a whole supports by its first sentence; the sentence that speaks most refutes."""
-    both = document("It opened in 1931. The bridge was not opened before 1934.", "b", title="Gazette")
-    asked = RuleScorer("scout", "never", "1934")
-    reader = RuleScorer("reader", "1931", "1934")
-    for passage, sentence, stance in ((1, 0.2, Stance.SUPPORTS), (0.2, 1, Stance.REFUTES)):
-        maker = ReadingJudge(
-            asked, Calibration(scorer="scout", sentences=1), reader,
-            Pool(scout="scout", reader="reader", passage=passage, sentence=sentence),
-        )  # fmt: skip
-        found = asyncio.run(maker.judge(claim(), (hit(both),), {"b": both}))
-        assert found.evidence[0].stance is stance
+def test_the_scout_sees_only_the_sentences_that_share_most_words():
+    """As many of each passage as it is given glances, in the order of the text."""
+    asked = scout()
+    judge(asked, RuleScorer("reader", "1931", "1934"), glances=1)
+    assert sorted(text for text, _ in asked.pairs) == [
+        "Gazette. The bridge was not opened before 1934.",
+        "Post. The bridge opened in 1931, the Post said.",
+    ]
+    wide = scout()
+    judge(wide, RuleScorer("reader", "1931", "1934"), glances=9)
+    assert len(wide.pairs) == 5
 
 
 def test_a_weak_voice_is_no_side():
@@ -105,11 +102,11 @@ def scout_like_reader():
     return RuleScorer("reader", "1931", "1934")
 
 
-def test_pooled_opinions_are_probabilities_and_equal_opinions_stay():
-    """With weights that sum to one, no bias and half of the words shared, two equal opinions are their own pool."""
+def test_weighed_opinions_are_probabilities():
+    """With a weight of one, no bias and half of the words shared, an opinion stays what it is."""
     one = np.array([[0.7, 0.2, 0.1], [0.0, 1.0, 0.0]])
-    pool = Pool(scout="s", reader="r", passage=0.6, sentence=0.4, words=3)
-    found = pool.apply(Opinions(one, one, np.array([0.5, 0.5])))
+    pool = Pool(scout="s", reader="r", sentence=1, words=3)
+    found = pool.apply(Opinions(one, np.array([0.5, 0.5])))
     assert np.allclose(found.sum(axis=1), 1)
     assert np.allclose(found[0], one[0], atol=1e-6)
     assert found[1].argmax() == 1
@@ -118,7 +115,7 @@ def test_pooled_opinions_are_probabilities_and_equal_opinions_stay():
 def test_a_sentence_with_few_words_of_the_claim_is_likelier_neutral():
     one = np.array([[0.4, 0.3, 0.3]])
     pool = Pool(scout="s", reader="r", words=2)
-    few, half, all_of_them = (pool.apply(Opinions(one, one, np.array([share])))[0, 2] for share in (0.0, 0.5, 1.0))
+    few, half, all_of_them = (pool.apply(Opinions(one, np.array([share])))[0, 2] for share in (0.0, 0.5, 1.0))
     assert few > half > all_of_them
 
 

@@ -40,12 +40,9 @@ def test_two_judges_that_know_apart_are_worth_more_than_one():
 
 def test_words_that_tell_neutral_from_a_side_get_weight():
     shared = np.where(GOLD == 2, 0.2, 0.9)
-    told = fit_reading.fit(
-        Opinions(opinion(0.5, 1), opinion(0.5, 2), shared), GOLD, WEIGHTS, Pool(scout="s", reader="r")
-    )
-    silent = fit_reading.fit(
-        Opinions(opinion(0.5, 1), opinion(0.5, 2), np.full(len(GOLD), 0.5)), GOLD, WEIGHTS, Pool(scout="s", reader="r")
-    )
+    base, half = Pool(scout="s", reader="r"), np.full(len(GOLD), 0.5)
+    told = fit_reading.fit(Opinions(opinion(0.5, 1), shared), GOLD, WEIGHTS, base)
+    silent = fit_reading.fit(Opinions(opinion(0.5, 1), half), GOLD, WEIGHTS, base)
     assert told.words > 1
     assert silent.words == pytest.approx(0, abs=0.01)
 

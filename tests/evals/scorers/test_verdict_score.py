@@ -5,7 +5,7 @@ import math
 import pytest
 
 from agent.domain import Check, CheckKind, Failure, FailureKind, Label, Stance, Verification
-from agent.stages.decide import decide
+from agent.stages.decide import decide, load_decision
 from evals.cases import ClaimCase, GoldPiece
 from evals.record import Outcome
 from evals.scorers.verdict import pairs_of, score_verdict
@@ -46,7 +46,9 @@ def test_a_right_verdict_with_the_gold_citation():
     """Label, confidence and citations all come out right."""
     scored = score(case(), verified(evidence(MILL, Stance.SUPPORTS, "The mill burnt down.", score=0.9)))
     assert (scored.gold, scored.found, scored.is_right, scored.note) == ("supported", "supported", True, "")
-    own, others = 10**1.49, 1 + math.exp(0.585) + math.exp(-0.881)  # decision.json; a weight of ln 10 at a chance of .9
+    fitted = load_decision()
+    own = 10**fitted.own  # a weight of ln 10 at a chance of .9
+    others = 1 + math.exp(fitted.nothing) + math.exp(fitted.conflict)
     assert scored.confidence == pytest.approx(own / (own + others), abs=1e-3)
     for name in ("quote_validity", "citation_precision", "citation_recall", "two_way"):
         assert value(scored, name) == 1

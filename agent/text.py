@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _STOP = """
 a about above after again against all also an and any are as at be because been before being below between
@@ -36,6 +37,7 @@ def content_words(text: str) -> list[str]:
     return [stem(word) for word in (raw.casefold() for raw in _WORD.findall(text)) if word not in STOP_WORDS]
 
 
+@lru_cache(maxsize=8192)
 def stem(word: str) -> str:
     """A word without its commonest English endings; only for comparing words with each other."""
     for ending in ("'s", "’s", "ies", "ing", "ed", "es", "s"):

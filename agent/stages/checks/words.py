@@ -66,6 +66,10 @@ _IRREGULAR = {
 }
 
 
+_KEPT = 2048
+"""Texts of which the words are remembered: a claim is compared with many quotes, in four ways each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A word or number and where it stands."""
@@ -80,6 +84,7 @@ class Token:
         return self.text.lower().removesuffix("'s")
 
 
+@lru_cache(maxsize=_KEPT)
 def clean(text: str) -> str:
     """Text with plain quotes, hyphens and digits, without invisible characters and note marks."""
     folded = unicodedata.normalize("NFKC", text.translate(_FOLDED)).translate(_FOLDED)
@@ -87,6 +92,7 @@ def clean(text: str) -> str:
     return " ".join(_NOTE_MARK.sub(" ", visible).split())
 
 
+@lru_cache(maxsize=_KEPT)
 def tokens(text: str) -> tuple[Token, ...]:
     """Words and numbers in order."""
     return tuple(Token(found.group(), found.start(), found.end()) for found in _TOKEN.finditer(text))
@@ -122,6 +128,7 @@ def _bare(word: str) -> str:
     return word.removesuffix("e") if len(word) > 3 else word
 
 
+@lru_cache(maxsize=_KEPT)
 def content(text: str) -> frozenset[str]:
     """Stems of the words that carry meaning, numbers left out."""
     return frozenset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import time
@@ -32,6 +33,7 @@ from agent.stages.cascade import CascadeJudge
 from agent.stages.guard import EntailmentGuard, Guard, RecordedGuard, guard_id
 from agent.stages.judge import LanguageModelJudge, StanceJudge, prompt_name
 from agent.stages.reading import ReadingJudge, load_pool
+from agent.stages.select import RecordedSelector, SentenceClassifier, load_sentence_model
 from agent.stages.stance import CrossEncoderJudge, PairScorer, load_calibration
 from agent.stages.thorough import ThoroughJudge, load_blend
 from agent.store.base import PassageStore, TimeLimit
@@ -50,10 +52,10 @@ def embedder_of(settings: Settings) -> Embedder:
     Raises:
         ConfigError: its files are not there.
     """
-    from agent.small.minilm import MiniLM
+    from agent.small.minilm import shared_minilm
 
     paths = [_present(model, settings.cache_dir) for model in (EMBEDDER, TOKENIZER)]
-    return MiniLM(paths[0], paths[1], sha256=EMBEDDER.sha256)
+    return shared_minilm(paths[0], paths[1], EMBEDDER.sha256)
 
 
 @asynccontextmanager
@@ -97,6 +99,7 @@ def deps_of(settings: Settings, store: PassageStore, log: RunLog, listener: List
         paid=lambda: cached.paid.model_copy(update={"seconds": round(time.monotonic() - began, 1)}),
         listener=listener,
         guard=_guard(settings),
+        selector=None if settings.selection == "model" else sentence_classifier(settings),
     )
 
 
@@ -183,6 +186,7 @@ def facts_of(deps: Deps, store: PassageStore, embedder: Embedder) -> dict[str, o
             "extract": deps.model.id,
             "judge": deps.judge.id,
             "guard": guard_id(deps.guard),
+            "selector": deps.selector.id if deps.selector else "none",
             "embedder": embedder.id,
         },
         "prompts": {name: load(name).sha for name in prompts},
@@ -225,6 +229,9 @@ async def replay(recorded: Result, log: RunLog, scratch: RunLog) -> Result:
             run.models.get("guard", "none"), (text for claim in recorded.ledger.claims for text in claim.replaced)
         ),
     )
+    if run.models.get("selector", "none") != "none":
+        chances = {entry.sentence.text: entry.chance for entry in recorded.ledger.entries if entry.chance is not None}
+        deps = dataclasses.replace(deps, selector=RecordedSelector(run.models["selector"], chances))
     fresh = run.model_copy(update={"usage": Usage(), "complete": False})
     work = verify_statement if run.settings[_WHOLE] else verify_text
     return _keep_failures(recorded, await work(recorded.article, fresh, deps))
@@ -332,6 +339,15 @@ def _judge(model: ChatModel, settings: Settings) -> StanceJudge:
 def _guard(settings: Settings) -> Guard | None:
     """None where the tokenizer was not pulled: a library's own embedder may do without it; the run records it."""
     return EntailmentGuard(strong_scorer(settings)) if is_present(TOKENIZER, settings.cache_dir) else None
+
+
+def sentence_classifier(settings: Settings) -> SentenceClassifier:
+    """The shipped classifier of sentences.
+
+    Raises:
+        ConfigError: the files of its embedder are not there.
+    """
+    return SentenceClassifier(embedder_of(settings), load_sentence_model())
 
 
 def reading_judge(settings: Settings) -> ReadingJudge:

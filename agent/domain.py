@@ -207,6 +207,8 @@ class LedgerEntry(Data):
     reason: str
     """Empty only for checked sentences."""
     claim_ids: tuple[str, ...] = ()
+    chance: float | None = None
+    """Likelihood that it holds something to check, where that was told before a language model was asked."""
 
 
 class Claim(Data):

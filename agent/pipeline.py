@@ -18,6 +18,7 @@ from agent.sources import Sources
 from agent.stages.extract import Extracted, Window, as_one_claim, extract_window, leave_out, plan_windows
 from agent.stages.guard import Guard, keep_entailed
 from agent.stages.judge import StanceJudge
+from agent.stages.select import Selector, dismissed, select
 from agent.stages.sentences import split_sentences
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Deps:
     """What the models have cost since the start."""
     listener: Listener = ignore
     guard: Guard | None = None
+    selector: Selector | None = None
 
 
 async def verify_text(article: Document, run: Run, deps: Deps) -> Result:
@@ -46,14 +48,15 @@ async def verify_text(article: Document, run: Run, deps: Deps) -> Result:
         ConfigError: a key, address or model name is wrong; nothing more is tried.
         StoreError: the run log cannot be written.
     """
-    sentences = split_sentences(article.text)
-    settings, most = deps.settings, deps.settings.max_sentences
+    settings, sentences = deps.settings, split_sentences(article.text)
+    kept = sentences[: settings.max_sentences]
     slots = asyncio.Semaphore(max(1, settings.concurrency // 2))  # the other half is for claims already found
 
     async def work(before: Result) -> None:
-        for extracted in leave_out(sentences[most:]):
+        chances = await asyncio.to_thread(select, kept, deps.selector)
+        for extracted in (*leave_out(sentences[len(kept) :]), *dismissed(kept, chances)):
             _save(extracted, before, deps)
-        windows = plan_windows(sentences[:most], article, size=settings.window, first=settings.first_window)
+        windows = plan_windows(kept, article, size=settings.window, first=settings.first_window, chances=chances)
         await _together([_verify_window(window, slots, before, deps) for window in windows])
 
     return await _record(article, run, deps, sentences, work)
@@ -127,17 +130,14 @@ async def _verify_and_save(claim: Claim, before: Result, deps: Deps) -> None:
     if kept is None:
         deps.listener(ClaimStarted(claim=claim))
         kept = await verify_claim(claim, deps)
-        deps.log.save_verification(before.run.id, kept, deps.sources.documents(_document_ids(kept)))
+        found = deps.sources.documents(tuple({hit.passage.document_id: None for hit in kept.hits}))
+        deps.log.save_verification(before.run.id, kept, found)
     deps.listener(ClaimDone(verification=kept))
 
 
 def _save(extracted: Extracted, before: Result, deps: Deps) -> None:
     deps.log.save_entry(before.run.id, extracted.entry, extracted.claims)
     deps.listener(SentenceDone(entry=extracted.entry, claims=extracted.claims))
-
-
-def _document_ids(verification: Verification) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(hit.passage.document_id for hit in verification.hits))
 
 
 async def _together(work: Sequence[Coroutine[None, None, None]]) -> None:

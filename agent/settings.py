@@ -50,6 +50,7 @@ _RESULT_FIELDS = (
     "quote_by",
     "window",
     "first_window",
+    "selection",
     "max_rounds",
     "max_sentences",
 )
@@ -104,6 +105,8 @@ class Settings(Data):
     """How a language model points at evidence: a small one by the number of the sentence."""
     window: int = Field(default=8, ge=1, le=40)
     """Sentences for one extraction call."""
+    selection: Literal["model", "classifier"] = "model"
+    """Who says which sentences hold something to check: the language model, or a classifier where it is sure."""
     first_window: int | None = Field(default=None, ge=1, le=40)
     """Sentences for the first one, if not as many: a slow model is sooner done with few."""
     max_rounds: int = Field(default=2, ge=1, le=5)
@@ -187,6 +190,7 @@ def _defaults(values: dict[str, Any]) -> dict[str, Any]:
             "quote_by": "number",
             "window": 4,
             "first_window": 1,
+            "selection": "classifier",
             "timeout": 600,
         }
     elif profile == "openai":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from agent.desk import embedder_of, small_judge
+from agent.desk import embedder_of, sentence_classifier, small_judge
 from agent.domain import Data
 from agent.errors import ConfigError, InputError
 from agent.ingest.private import open_documents
@@ -28,7 +28,7 @@ from evals.solvers.article import ArticleSolver
 from evals.solvers.attack import AttackSolver
 from evals.solvers.base import Solver
 from evals.solvers.baselines import BASELINES, NEEDS_MODEL, baseline
-from evals.solvers.extract import ExtractSolver
+from evals.solvers.extract import ClassifierSolver, ExtractSolver
 from evals.solvers.one_call import PASSAGES
 from evals.solvers.retrieve import RetrieveSolver
 from evals.solvers.stance import StanceSolver
@@ -37,6 +37,8 @@ from evals.suites import find_suite, load_suite, picker
 
 CaseT = TypeVar("CaseT", bound=Case)
 PIPELINE = "pipeline"
+CLASSIFIER = "classifier"
+_SOLVERS: dict[str, tuple[str, ...]] = {"verdict": BASELINES, "extract": (CLASSIFIER,)}
 _SEARCHED = frozenset({"retrieved", "withheld"})
 _RANKED = 20
 """Passages looked at in the retrieve stage, so that ten documents come of them."""
@@ -104,10 +106,10 @@ def task_of(plan: Plan, suite: Suite) -> Task:
             f" {', '.join(dict.fromkeys(('all', *allowed)))}"
         )
     stage = allowed[0] if plan.stage == "all" else plan.stage
-    if plan.solver != PIPELINE and (plan.solver not in BASELINES or stage != "verdict"):
+    if plan.solver not in (PIPELINE, *_SOLVERS.get(stage, ())):
         raise InputError(
-            f"solver {plan.solver!r} cannot be run at stage {stage!r} of {suite.name!r}: give {PIPELINE}, or for claims"
-            f" one of {', '.join(BASELINES)}"
+            f"solver {plan.solver!r} cannot be run at stage {stage!r} of {suite.name!r}: give {PIPELINE}, for claims"
+            f" one of {', '.join(BASELINES)}, for sentences {CLASSIFIER}"
         )
     if plan.solver != PIPELINE and plan.evidence == "withheld":
         raise InputError(f"evidence 'withheld' is for the {PIPELINE}, not for solver {plan.solver!r}")
@@ -193,9 +195,7 @@ def solver_of(task: Task, deps: Deps, place: Place) -> Solver[Case]:
     """What works on the cases."""
     suite = task.suite
     if task.stage == "extract":
-        return _Only(
-            SentenceCase, ExtractSolver(deps.model, window=deps.settings.window, first=deps.settings.first_window)
-        )
+        return _Only(SentenceCase, _sentences(task, deps))
     if suite.kind is SuiteKind.ARTICLE:
         return _Only(ArticleCase, ArticleSolver(suite, deps, place.store, place.embedder))
     if task.stage == "stance":
@@ -205,6 +205,13 @@ def solver_of(task: Task, deps: Deps, place: Place) -> Solver[Case]:
     if suite.kind is SuiteKind.CLAIMS:
         return _Only(ClaimCase, _verdicts(task, deps, place))
     return _Only(AttackCase, AttackSolver(deps, place.embedder))
+
+
+def _sentences(task: Task, deps: Deps) -> Solver[SentenceCase]:
+    settings = deps.settings
+    if task.plan.solver == CLASSIFIER:
+        return ClassifierSolver(deps.selector or sentence_classifier(settings))
+    return ExtractSolver(deps.model, window=settings.window, first=settings.first_window, selector=deps.selector)
 
 
 def _verdicts(task: Task, deps: Deps, place: Place) -> Solver[ClaimCase]:

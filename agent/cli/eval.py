@@ -80,7 +80,8 @@ def run(
     half: Annotated[str, typer.Option("--half", help="all, tuning or reporting: a fixed half by group.")] = "all",
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Most cases.")] = None,
     solver: Annotated[
-        str, typer.Option("--solver", help="pipeline, or a baseline: majority, bm25, closed_book, one_call.")
+        str,
+        typer.Option("--solver", help="pipeline, or a baseline: majority, bm25, closed_book, one_call, classifier."),
     ] = "pipeline",
     judge: opt.JudgeOption = None,
     cascade: opt.CascadeOption = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,6 +79,12 @@ class MiniLM:
                 self._parts = _Parts(_open_session(self._model, self._threads), _open_tokenizer(self._tokenizer))
                 give_back_memory()
             return self._parts
+
+
+@lru_cache(maxsize=2)
+def shared_minilm(model: Path, tokenizer: Path, sha256: str) -> MiniLM:
+    """The embedder of these files: the same for all who ask, so that it is opened once."""
+    return MiniLM(model, tokenizer, sha256=sha256)
 
 
 def _open_session(path: Path, threads: int) -> Any:

@@ -7,8 +7,9 @@ back on the sentence itself. Selection, disambiguation and decomposition follow 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,6 +31,10 @@ from agent.llm.reply import ask, keyed_schema, parse_keyed
 from agent.text import STOP_WORDS, as_data, content_words, numbers
 from prompts import load
 
+SKIPPED_BELOW = 0.35
+"""Chance of holding something to check below which a sentence is not sent to the language model."""
+SURE_FROM = 0.5
+"""Chance from which the language model is not believed when it says that there is nothing to check."""
 MOST_CLAIMS = 4
 """Claims the model may find in one sentence."""
 _LONGEST_CLAIM = 600
@@ -38,6 +43,7 @@ _CONTEXT_CHARACTERS = 700
 _TOKENS_PER_SENTENCE = 220
 _SHARED_WORDS = 0.6
 _MISPLACED = 1.5
+_UNKNOWN: Mapping[int, float] = MappingProxyType({})
 
 _Kind = Literal[
     "event", "quantity", "quote", "causal", "comparison", "law", "biography",
@@ -69,6 +75,8 @@ class Window(Data):
     title: str
     before: tuple[Sentence, ...]
     sentences: tuple[Sentence, ...]
+    chances: dict[int, float] = Field(default_factory=dict)
+    """Of holding something to check, by the index of the sentence, as far as known."""
 
 
 class Extracted(NamedTuple):
@@ -79,15 +87,38 @@ class Extracted(NamedTuple):
 
 
 def plan_windows(
-    sentences: Sequence[Sentence], article: Document, *, size: int, first: int | None = None
+    sentences: Sequence[Sentence],
+    article: Document,
+    *,
+    size: int,
+    first: int | None = None,
+    chances: Mapping[int, float] = _UNKNOWN,
 ) -> tuple[Window, ...]:
-    """Cut the article into windows of at most `size` sentences, the first of at most `first`, each for one call."""
-    opening = min(first or size, size)
-    starts = [0, *range(opening, len(sentences), size)]
-    return tuple(
-        Window(title=article.title, before=tuple(sentences[:at]), sentences=tuple(sentences[at:end]))
-        for at, end in pairwise([*starts, len(sentences)])
-        if at < end
+    """Cut the article into windows for one call each.
+
+    Args:
+        sentences: of the article.
+        article: they are from.
+        size: most sentences of a window.
+        first: most of the first window, if fewer.
+        chances: of holding something to check; sentences below `SKIPPED_BELOW` are in no window.
+    """
+    asked = [one for one in sentences if chances.get(one.index, 1.0) >= SKIPPED_BELOW]
+    starts = [0, *range(min(first or size, size), len(asked), size)]
+    cuts = [asked[at:end] for at, end in pairwise([*starts, len(asked)]) if at < end]
+    return tuple(_window(cut, sentences, article, chances) for cut in cuts)
+
+
+def _window(
+    cut: Sequence[Sentence], sentences: Sequence[Sentence], article: Document, chances: Mapping[int, float]
+) -> Window:
+    """What stands before the last sentence of a window and is not in it was before, too: it may say who "he" is."""
+    inside = {sentence.index for sentence in cut}
+    return Window(
+        title=article.title,
+        before=tuple(one for one in sentences if one.index < cut[-1].index and one.index not in inside),
+        sentences=tuple(cut),
+        chances={index: chances[index] for index in inside if index in chances},
     )
 
 
@@ -133,18 +164,26 @@ def _known_text(window: Window) -> str:
 
 def failed(sentence: Sentence, reason: str) -> Extracted:
     """The ledger line of a sentence whose claims could not be found."""
-    return Extracted(LedgerEntry(sentence=sentence, status=SentenceStatus.FAILED, reason=reason), ())
+    return unchecked(sentence, SentenceStatus.FAILED, reason)
+
+
+def unchecked(sentence: Sentence, status: SentenceStatus, reason: str, *, chance: float | None = None) -> Extracted:
+    """The ledger line of a sentence without claims."""
+    return Extracted(LedgerEntry(sentence=sentence, status=status, reason=reason, chance=chance), ())
 
 
 def _extracted(sentence: Sentence, item: _Extraction, window: Window) -> Extracted:
     texts = [text for text in (" ".join(claim.split()) for claim in item.claims) if text]
-    if item.kind == "ambiguous" or (item.kind in _REASONS and not texts):
-        status = SentenceStatus.AMBIGUOUS if item.kind == "ambiguous" else SentenceStatus.NOT_CHECKABLE
-        return Extracted(LedgerEntry(sentence=sentence, status=status, reason=_REASONS[item.kind]), ())
+    chance = window.chances.get(sentence.index)
+    if item.kind == "ambiguous":
+        return unchecked(sentence, SentenceStatus.AMBIGUOUS, _REASONS[item.kind], chance=chance)
+    if item.kind in _REASONS and not texts and (chance is None or chance < SURE_FROM):
+        return unchecked(sentence, SentenceStatus.NOT_CHECKABLE, _REASONS[item.kind], chance=chance)
     kind = ClaimKind.OTHER if item.kind in _REASONS else ClaimKind(item.kind)
     claims = tuple(_claims(sentence, texts, kind, window))
     ids = tuple(claim.id for claim in claims)
-    return Extracted(LedgerEntry(sentence=sentence, status=SentenceStatus.CHECKED, reason="", claim_ids=ids), claims)
+    entry = LedgerEntry(sentence=sentence, status=SentenceStatus.CHECKED, reason="", claim_ids=ids, chance=chance)
+    return Extracted(entry, claims)
 
 
 def _claims(sentence: Sentence, texts: Sequence[str], kind: ClaimKind, window: Window) -> Iterator[Claim]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
-from agent.domain import Claim, LedgerEntry, SentenceStatus, Span
+from agent.domain import Claim, LedgerEntry, Sentence, SentenceStatus, Span
 from agent.ingest.read import read_document
 from agent.llm.base import ChatModel
-from agent.stages.extract import Window, extract_window, plan_windows
+from agent.stages.extract import SURE_FROM, Window, extract_window, plan_windows
+from agent.stages.select import Selector, dismissed, select
 from agent.stages.sentences import split_sentences
 from evals.cases import SentenceCase
 from evals.record import Outcome
@@ -22,10 +24,13 @@ class ExtractSolver:
     Cases of one article ask the model the same questions, and the calls are kept, so each is made once.
     """
 
-    def __init__(self, model: ChatModel, *, window: int, first: int | None = None) -> None:
+    def __init__(
+        self, model: ChatModel, *, window: int, first: int | None = None, selector: Selector | None = None
+    ) -> None:
         self._model = model
         self._window = window
         self._first = first
+        self._selector = selector
 
     async def solve(self, case: SentenceCase) -> Outcome:
         """The ledger entry and the claims of the sentence."""
@@ -33,14 +38,14 @@ class ExtractSolver:
         article = read_document(None, data=text.encode("utf-8", "replace"), name="context")
         start = max(0, article.text.find(case.text))
         wanted = Span(start=start, end=start + len(case.text))
-        windows = plan_windows(split_sentences(article.text), article, size=self._window, first=self._first)
-        found = [
-            one
-            for window in windows
-            if _holds(window, wanted)
-            for one in await extract_window(window, self._model)
-            if _meet(one.entry.sentence.span, wanted)
+        sentences = split_sentences(article.text)
+        chances = select(sentences, self._selector)
+        windows = plan_windows(sentences, article, size=self._window, first=self._first, chances=chances)
+        asked = [
+            one for window in windows if _holds(window, wanted) for one in await extract_window(window, self._model)
         ]
+        told = (*dismissed(sentences, chances), *asked)
+        found = [one for one in told if _meet(one.entry.sentence.span, wanted)]
         if not found:
             return failed(case.id, "sentences", "the sentence is not found in its own context")
         claims = tuple(claim for one in found for claim in one.claims)
@@ -63,3 +68,21 @@ def _holds(window: Window, wanted: Span) -> bool:
 
 def _meet(one: Span, other: Span) -> bool:
     return one.start < other.end and other.start < one.end
+
+
+class ClassifierSolver:
+    """Says of a sentence only whether it can be checked, by the classifier alone."""
+
+    def __init__(self, selector: Selector) -> None:
+        self._selector = selector
+
+    async def solve(self, case: SentenceCase) -> Outcome:
+        """A ledger entry without claims."""
+        (chance,) = await asyncio.to_thread(self._selector.chances, [case.text])
+        is_checkable = chance >= SURE_FROM
+        sentence = Sentence(index=0, span=Span(start=0, end=len(case.text)), text=case.text)
+        status = SentenceStatus.CHECKED if is_checkable else SentenceStatus.NOT_CHECKABLE
+        reason = "" if is_checkable else f"likelihood {chance:.2f}"
+        return Outcome(
+            case_id=case.id, entry=LedgerEntry(sentence=sentence, status=status, reason=reason, chance=chance)
+        )

@@ -7,10 +7,11 @@ import pytest
 from agent.domain import SentenceStatus
 from agent.errors import ModelError
 from agent.llm.fake import ScriptedModel
+from agent.stages.select import RecordedSelector
 from evals.cases import SentenceCase
 from evals.record import Outcome
 from evals.scorers.extraction import score_sentence
-from evals.solvers.extract import ExtractSolver
+from evals.solvers.extract import ClassifierSolver, ExtractSolver
 from tests.desk import answer
 
 CONTEXT = "The mill in Norvik burnt down on 4 March 2019. What a disgrace! The mill made 900 tons of flour in 2018."
@@ -48,6 +49,21 @@ def test_cases_of_one_article_ask_the_same():
     """So that kept calls serve all of them."""
     asked = [solve(case(text))[1].requests for text in (case().text, "What a disgrace!")]
     assert asked[0] == asked[1]
+
+
+def test_a_dismissed_sentence_is_told_without_a_call():
+    """As in the pipeline; the classifier alone says the same of it, and no more."""
+    selector = RecordedSelector("x", {"What a disgrace!": 0.1, case().text: 0.8})
+    model = ScriptedModel(answer)
+    solver = ExtractSolver(model, window=8, selector=selector)
+    skipped, asked = (asyncio.run(solver.solve(case(text))) for text in ("What a disgrace!", case().text))
+    assert (skipped.entry.status, skipped.entry.chance) == (SentenceStatus.NOT_CHECKABLE, 0.1)
+    assert (asked.entry.status, asked.entry.chance) == (SentenceStatus.CHECKED, 0.8)
+    assert all("disgrace" not in request.messages[-1].content.partition("[1]")[2] for request in model.requests)
+    alone = ClassifierSolver(selector)
+    found = [asyncio.run(alone.solve(case(text))) for text in ("What a disgrace!", case().text)]
+    assert [one.entry.status for one in found] == [SentenceStatus.NOT_CHECKABLE, SentenceStatus.CHECKED]
+    assert found[1].claims == ()
 
 
 def test_without_context_the_sentence_stands_alone():

@@ -32,6 +32,8 @@ from agent.llm.opening import Turns, opening_path
 
 _LOOK_SECONDS = 0.05
 _ANSWER_SECONDS = 5
+_READING_SECONDS = 480
+"""Longest additional wait for an opening that has to be read first: a busy machine reads a few tokens a second."""
 _SAMPLE_BYTES = 1024 * 1024
 _OTHER_SERVER = "set FACTDESK_BASE_URL to another server"
 
@@ -189,28 +191,23 @@ def _join_or_start(config: ServerConfig, launch: Launch, on_wait: Callable[[str]
     A server may run that has no state yet: the client that started it was killed meanwhile.
     """
     child: subprocess.Popen[bytes] | None = None
-    end = time.monotonic() + launch.seconds
+    reads_first = bool(config.opening) and not is_prepared(config.model_file, config.folder, config.opening)
+    seconds = launch.seconds + (_READING_SECONDS if reads_first else 0)
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         if _is_served(config.folder):
             state = _read_state(config.folder)
             if state is not None and _answers(state):
                 return state
         elif child is None:
-            on_wait(f"loading the language model{_first_time(config)}")
+            on_wait("loading the language model" + ("; it reads its prompt, once for all" if reads_first else ""))
             child = _spawn(config, launch)
         elif child.poll() is not None:
             raise _start_failed(config.folder, f"ended with exit code {child.returncode}")
         time.sleep(_LOOK_SECONDS)
     if child is not None:
         child.kill()
-    raise _start_failed(config.folder, f"did not answer within {launch.seconds:g} seconds")
-
-
-def _first_time(config: ServerConfig) -> str:
-    """What else a start takes when the opening was never read, in words."""
-    if not config.opening or is_prepared(config.model_file, config.folder, config.opening):
-        return ""
-    return "; it reads its prompt, once for all"
+    raise _start_failed(config.folder, f"did not answer within {seconds:g} seconds")
 
 
 def is_prepared(model_file: Path, folder: Path, opening: Turns) -> bool:

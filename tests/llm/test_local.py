@@ -18,7 +18,7 @@ import platformdirs
 import pytest
 
 from agent.errors import ConfigError
-from agent.llm.local import Launch, require_posix, start_local_server
+from agent.llm.local import Launch, is_prepared, require_posix, start_local_server
 from agent.llm.local_server import ServerState, lock, server_lock, state_path
 from agent.models.registry import LANGUAGE_MODEL, is_present, model_path
 
@@ -304,12 +304,9 @@ def test_windows_users_are_sent_to_another_server():
 @pytest.mark.model
 def test_the_real_model_answers_with_schema_and_logprobs(folder):
     """llama.cpp serves the model: the reply obeys the schema and comes with log-probabilities, in under 2 GB."""
-    cache_dir = Path(os.environ.get("FACTDESK_CACHE") or platformdirs.user_cache_path("factdesk"))
-    if not is_present(LANGUAGE_MODEL, cache_dir):
-        pytest.skip(f"the language model is not in {str(cache_dir)!r}: run `factdesk models pull`")
-    path = model_path(LANGUAGE_MODEL, cache_dir)
+    path = model_file_of()
     with start_local_server(path, folder=folder, slots=2, context=8192, threads=2, on_wait=lambda what: None) as server:
-        choice = ask_for_colour(server)
+        choice = ask_for_colour(server)["choices"][0]
         memory = Path(f"/proc/{server.pid}/status")
         if memory.exists():
             kilobytes = next(line.split()[1] for line in memory.read_text().splitlines() if line.startswith("VmHWM"))
@@ -320,7 +317,30 @@ def test_the_real_model_answers_with_schema_and_logprobs(folder):
     wait_until(lambda: not is_served(folder))
 
 
-def ask_for_colour(server):
+@pytest.mark.model
+def test_the_real_model_takes_up_what_it_read_before_an_earlier_end(folder):
+    """After a restart the first call finds the opening read; the file holds for it, and for no other opening."""
+    path = model_file_of()
+    turns = (("system", "Name the colour that is asked for, as JSON. " * 20),)
+    options = {"folder": folder, "slots": 2, "context": 8192, "threads": 2, "on_wait": lambda what: None}
+    assert not is_prepared(path, folder, turns)
+    for _ in range(2):
+        with start_local_server(path, opening=turns, **options) as server:
+            usage = ask_for_colour(server, turns)["usage"]
+            assert usage["prompt_tokens_details"]["cached_tokens"] > 150
+            assert is_prepared(path, folder, turns)
+        wait_until(lambda: not is_served(folder))
+    assert not is_prepared(path, folder, (("system", "Another."),))
+
+
+def model_file_of():
+    cache_dir = Path(os.environ.get("FACTDESK_CACHE") or platformdirs.user_cache_path("factdesk"))
+    if not is_present(LANGUAGE_MODEL, cache_dir):
+        pytest.skip(f"the language model is not in {str(cache_dir)!r}: run `factdesk models pull`")
+    return model_path(LANGUAGE_MODEL, cache_dir)
+
+
+def ask_for_colour(server, before=()):
     schema = {
         "type": "object",
         "properties": {"colour": {"enum": ["red", "blue"]}},
@@ -328,7 +348,10 @@ def ask_for_colour(server):
         "additionalProperties": False,
     }
     body = {
-        "messages": [{"role": "user", "content": "Which colour is the sky? Answer as JSON."}],
+        "messages": [
+            *({"role": role, "content": text} for role, text in before),
+            {"role": "user", "content": "Which colour is the sky? Answer as JSON."},
+        ],
         "response_format": {"type": "json_schema", "json_schema": {"name": "colour", "schema": schema, "strict": True}},
         "max_tokens": 40, "temperature": 0, "logprobs": True, "top_logprobs": 3,
     }  # fmt: skip
@@ -341,4 +364,4 @@ def ask_for_colour(server):
     )
     answer = json.load(connection.getresponse())
     connection.close()
-    return answer["choices"][0]
+    return answer

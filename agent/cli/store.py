@@ -33,7 +33,9 @@ def _open(folder: Path | None, *, write: bool = False, create: bool = False) -> 
 
 @app.command()
 def add(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders: txt, md, html, pdf, docx, jsonl, json, csv.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files, folders, feeds, lists of documents: see docs/sources.md.")
+    ],
     store: opt.StoreOption = None,
     json: opt.JsonOption = False,
 ) -> None:

@@ -111,6 +111,32 @@ def search(
 
 
 @app.command()
+def edit(
+    document_id: str,
+    title: Annotated[str | None, typer.Option("--title", metavar="TEXT", help="Its title.")] = None,
+    publisher: Annotated[str | None, typer.Option("--publisher", metavar="NAME", help="Who published it.")] = None,
+    published: Annotated[str | None, typer.Option("--published", metavar="DATE", help="YYYY, YYYY-MM or a day.")] = None,
+    url: Annotated[str | None, typer.Option("--url", metavar="ADDRESS", help="Where it was found.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="official, wire, newspaper ...")] = None,
+    store: opt.StoreOption = None,
+    json: opt.JsonOption = False,
+) -> None:
+    """Mend what is known of a document; it stays so when its file is added again. 'unknown' takes a value away."""
+    from agent.cli.mend import edit_of
+    from agent.cli.view import plain
+
+    given = {"title": title, "publisher": publisher, "published": published, "url": url, "kind": kind}
+    wanted = edit_of({name: value for name, value in given.items() if value is not None})
+    with _open(store, write=True) as opened:
+        found = opened.edit(document_id, wanted)
+    if json:
+        print(found.model_dump_json(indent=2, exclude={"text"}))
+        return
+    known = f"{found.published or 'undated'}  {found.kind.value}  {found.publisher or 'publisher unknown'}"
+    print(plain(f"{found.id}  {known}  {found.title}"))
+
+
+@app.command()
 def remove(document_id: str, store: opt.StoreOption = None) -> None:
     """Remove a document and its passages."""
     with _open(store, write=True) as opened:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from tests.ingest.files import docx_of, mhtml_of, pdf_of
 
-_PLACES = (
+_PLACES = (  # noqa: SIM905 (words are easier to read than a list of strings)
     "Velm Orsk Tarnau Norvik Lisk Habern Quill Dorrow Estmar Fenby Gallin Hoxted Irrel Jastow Kelm Lurden Mosk"
     " Nantry Ossel Pravik Rusk Selby Torrin Umber Vask Wendle Yarrow Zelm Aldun Birk Corva Dulm Erren Falk Gorse"
     " Hald Ivel Jorn Kask Lomm Mirk Nevin Olm Pask Quern Rilm Sorn Tave"
-).split()  # noqa: SIM905 (words are easier to read than a list of strings)
+).split()
 _THINGS = "bridge", "mill", "school", "harbour", "library", "dam", "market", "station"
 
 

@@ -32,7 +32,7 @@ class Scope(Data):
     @classmethod
     def _are_terms(cls, terms: tuple[str, ...]) -> tuple[str, ...]:
         for term in terms:
-            _parse(term)
+            parse_term(term)
         return terms
 
     @property
@@ -50,7 +50,7 @@ class Scope(Data):
         return self.admits(Facts(document.id, document.kind.value, document.publisher, document.url))
 
 
-def _parse(term: str) -> tuple[_Field, str]:
+def parse_term(term: str) -> tuple[_Field, str]:
     """Field and value of a term.
 
     Raises:
@@ -69,7 +69,7 @@ def _parse(term: str) -> tuple[_Field, str]:
 
 
 def _fits(term: str, facts: Facts) -> bool:
-    field, value = _parse(term)
+    field, value = parse_term(term)
     if field == "id":
         return facts.id == value
     if field == "kind":

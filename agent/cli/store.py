@@ -87,6 +87,8 @@ def search(
     query: str,
     store: opt.StoreOption = None,
     as_of: opt.AsOfOption = None,
+    only: opt.OnlyOption = None,
+    exclude: opt.ExcludeOption = None,
     k: Annotated[int, typer.Option("-k", metavar="N", min=1, max=100, help="Passages to show.")] = 5,
     json: opt.JsonOption = False,
 ) -> None:
@@ -98,9 +100,11 @@ def search(
     from agent.stages.queries import plan_queries
     from agent.store.base import TimeLimit
 
-    settings = load_settings({"as_of": as_of, "profile": "local"})
+    chosen = {"as_of": as_of, "only": only or None, "exclude": exclude or None, "profile": "local"}
+    settings = load_settings(chosen)
+    when = TimeLimit(as_of=settings.as_of, scope=settings.scope)
     with _open(store) as opened:
-        sources = StoreSources(opened, limit=k, when=TimeLimit(as_of=settings.as_of))
+        sources = StoreSources(opened, limit=k, when=when)
         hits = sources.find(plan_queries(Claim(id=claim_id(query, None), text=query), round=1), frozenset())
     if json:
         print(js.dumps([hit.model_dump(mode="json") for hit in hits], indent=2, ensure_ascii=False))
@@ -115,7 +119,9 @@ def edit(
     document_id: str,
     title: Annotated[str | None, typer.Option("--title", metavar="TEXT", help="Its title.")] = None,
     publisher: Annotated[str | None, typer.Option("--publisher", metavar="NAME", help="Who published it.")] = None,
-    published: Annotated[str | None, typer.Option("--published", metavar="DATE", help="YYYY, YYYY-MM or a day.")] = None,
+    published: Annotated[
+        str | None, typer.Option("--published", metavar="DATE", help="YYYY, YYYY-MM or a day.")
+    ] = None,
     url: Annotated[str | None, typer.Option("--url", metavar="ADDRESS", help="Where it was found.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="official, wire, newspaper ...")] = None,
     store: opt.StoreOption = None,

@@ -23,6 +23,8 @@ def verify(
     profile: opt.ProfileOption = None,
     as_of: opt.AsOfOption = None,
     undated: opt.UndatedOption = None,
+    only: opt.OnlyOption = None,
+    exclude: opt.ExcludeOption = None,
     abstain_below: opt.AbstainOption = None,
     judge: opt.JudgeOption = None,
     cascade: opt.CascadeOption = None,
@@ -54,6 +56,7 @@ def verify(
         return
     chosen = {
         "store_dir": store, "profile": profile, "as_of": as_of, "undated": undated,
+        "only": only or None, "exclude": exclude or None,
         "abstain_below": abstain_below, "judge": judge, "cascade": cascade, "thorough": thorough, "run_dir": run_dir,
     }  # fmt: skip
     settings = load_settings(chosen)
@@ -75,6 +78,8 @@ def claim(
     profile: opt.ProfileOption = None,
     as_of: opt.AsOfOption = None,
     undated: opt.UndatedOption = None,
+    only: opt.OnlyOption = None,
+    exclude: opt.ExcludeOption = None,
     abstain_below: opt.AbstainOption = None,
     judge: opt.JudgeOption = None,
     cascade: opt.CascadeOption = None,
@@ -95,6 +100,7 @@ def claim(
     opt.require_writable(html, markdown)
     chosen = {
         "store_dir": store, "profile": profile, "as_of": as_of, "undated": undated,
+        "only": only or None, "exclude": exclude or None,
         "abstain_below": abstain_below, "judge": judge, "cascade": cascade, "thorough": thorough, "run_dir": run_dir,
     }  # fmt: skip
     document = read_document(None, data=text.encode("utf-8", "replace"), name="claim")

@@ -79,6 +79,7 @@ def retrieve(
             dense_rank=candidate.dense_rank,
             lexical_rank=candidate.lexical_rank,
             origin=origins[candidate.passage.id],
+            found_by=_finders(candidate.passage.id, queries, dense, lexical),
         )
         for rank, candidate in enumerate(picked, start=1)
     )
@@ -152,6 +153,11 @@ def _candidate(passage: Passage, document: Document, dense: _Legs, lexical: _Leg
         lexical_rank=min(by_words, default=None),
         publisher=publisher_key(document),
     )
+
+
+def _finders(passage_id: str, queries: Sequence[Query], dense: _Legs, lexical: _Legs) -> tuple[str, ...]:
+    legs = zip(queries, dense, lexical, strict=True)
+    return tuple(sorted({query.text for query, near, alike in legs if passage_id in near or passage_id in alike}))
 
 
 def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str]) -> list[_Candidate]:

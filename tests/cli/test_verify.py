@@ -241,6 +241,26 @@ def test_sources_past_the_day_are_not_seen(desk, options, seen):
     assert {"s1", "s3"} <= set(data["documents"])
 
 
+def test_sources_that_are_left_out_are_not_seen_and_the_run_says_so(desk):
+    """By publisher, by a list in `factdesk.toml`, on the command line and in `store search`; a wrong term is named."""
+    with desk.server():
+        words = ("claim", "The mill in Norvik burnt down on 4 March 2019.", "--sources", "sources.jsonl", "--json")
+        whole = desk.run(*words).json
+        some = desk.run(*words, "--exclude", "publisher:post", "--exclude", "id:s4").json
+        wrong = desk.run(*words, "--only", "post")
+    assert {"s1", "s4"} <= set(whole["documents"])
+    assert set(some["documents"]) == {"s2", "s3"}
+    assert some["run"]["settings"]["exclude"] == "publisher:post; id:s4"
+    assert whole["run"]["id"] != some["run"]["id"]
+    desk.run("report", some["run"]["id"], "--markdown", "a.md")
+    assert "publisher:post; id:s4" in (desk.folder / "a.md").read_text(encoding="utf-8")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "'post' names no source" in wrong.complaint
+    desk.run("store", "add", "sources.jsonl")
+    hits = desk.run("store", "search", "mill", "--only", "id:s3", "--json").json
+    assert {hit["passage"]["document_id"] for hit in hits} == {"s3"}
+
+
 def test_a_threshold_makes_the_desk_abstain(desk):
     """The verdict stays, marked."""
     with desk.server():

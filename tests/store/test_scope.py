@@ -13,7 +13,9 @@ from tests.store.sources import item_of
 
 EMBEDDER = HashEmbedder(dimension=64)
 ITEMS = (
-    item_of("a", "The bridge at Velm closed.", kind=SourceKind.WIRE, url="https://www.wire.example/1", publisher="Wire"),
+    item_of(
+        "a", "The bridge at Velm closed.", kind=SourceKind.WIRE, url="https://www.wire.example/1", publisher="Wire"
+    ),
     item_of("b", "The bridge at Velm closed early.", kind=SourceKind.PARTISAN, url="https://news.rant.example/x"),
     item_of("c", "The bridge at Velm held.", kind=SourceKind.OFFICIAL, publisher="The  Town Hall"),
 )

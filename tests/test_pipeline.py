@@ -259,7 +259,7 @@ def test_a_side_that_stands_alone_is_looked_past_only_when_asked_for(tmp_path, l
 def test_rounds_end_when_nothing_new_comes(tmp_path):
     """All passages are read in the first round: the second finds nothing new, and there is no third to fifth."""
     article = document("Zebras in Norvik sang 77 songs.", "z")
-    result, model = verify(tmp_path, article=article, max_rounds=5)
+    result, _ = verify(tmp_path, article=article, max_rounds=5)
     (verification,) = result.verifications
     assert {query.round for query in verification.queries} == {1, 2}
     assert len(verification.hits) == 4

@@ -13,18 +13,24 @@ from agent.store.memory import HashEmbedder
 EMBEDDER = HashEmbedder(dimension=64)
 
 
+def say(what: object) -> None:
+    """One line to whoever started this process."""
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
 def add(source: Path, folder: Path) -> None:
     """Take the sources in, with a line for every step."""
     with Store.open(folder, EMBEDDER, write=True, create=True) as store:
-        ingest([source], store, listener=lambda step: print(step.documents, flush=True))
-    print("done", flush=True)
+        ingest([source], store, listener=lambda step: say(step.documents))
+    say("done")
 
 
 def hold(source: Path, folder: Path) -> None:
     """Take the sources in, then keep the store open to write until a line comes in."""
     with Store.open(folder, EMBEDDER, write=True, create=True) as store:
         ingest([source], store, listener=lambda step: None)
-        print("open", flush=True)
+        say("open")
         sys.stdin.readline()
 
 

@@ -25,7 +25,7 @@ ANY = TimeLimit()
 def start(*words, **options):
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-m", "tests.store.killed", *map(str, words)]
-    pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     return subprocess.Popen(command, env=environ, text=True, **pipes, **options)
 
 

@@ -67,7 +67,8 @@ def retrieve(
     """The `limit` passages that fit the queries best, best first, without those whose ids were seen.
 
     At most two passages of a publisher and one of several near copies are taken, more only when there
-    is nothing else. A flood of copies hides nothing: while there is more, it is looked for. Origins are right within one call; `origins_of` joins the hits of several.
+    is nothing else. A flood of copies hides nothing: while there is more, it is looked for. Origins are right
+    within one call; `origins_of` joins the hits of several.
     """
     width = _OVERFETCH * limit + len(seen)
     found = _search(queries, store, width, when)

@@ -34,17 +34,24 @@ def _open(folder: Path | None, *, write: bool = False, create: bool = False) -> 
 @app.command()
 def add(
     paths: Annotated[
-        list[Path], typer.Argument(help="Files, folders, feeds, lists of documents: see docs/sources.md.")
+        list[str], typer.Argument(metavar="PATH...", help="Files, folders, feeds, lists of documents: docs/sources.md.")
     ],
+    allow_url: Annotated[
+        bool, typer.Option("--allow-url", metavar="", help="Also open addresses of web pages among them.")
+    ] = False,
     store: opt.StoreOption = None,
     json: opt.JsonOption = False,
 ) -> None:
     """Add sources. What is already there unchanged is skipped, so the same command again goes on."""
     from agent.cli.view import progress_view
+    from agent.ingest.addresses import fetch_all, is_address
+    from agent.ingest.fetch import fetch_document
     from agent.ingest.index import ingest
 
+    files = [Path(given) for given in paths if not is_address(given)]
+    pages = fetch_all([given for given in paths if is_address(given)], fetch_document if allow_url else None)
     with progress_view() as view, _open(store, write=True, create=True) as opened:
-        report = ingest(paths, opened, listener=view.ingested)
+        report = ingest(files, opened, listener=view.ingested, pages=pages)
     if json:
         print(report.model_dump_json(indent=2))
     else:

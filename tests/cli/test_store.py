@@ -48,6 +48,17 @@ def test_a_changed_source_replaces_the_old_one(desk):
     assert desk.run("store", "add", "sources.jsonl").out == "0 added, 1 replaced, 3 unchanged\n"
 
 
+def test_an_address_needs_leave_and_must_be_of_the_open_web(desk):
+    """Without --allow-url it is refused, with it only public pages are opened; files beside it come in."""
+    page = "http://127.0.0.1:9/page"
+    alone = desk.run("store", "add", page)
+    assert alone.code == 2
+    assert f"'{page}' is an address: give --allow-url" in alone.complaint
+    mixed = desk.run("store", "add", "sources.jsonl", page, "--allow-url")
+    assert (mixed.code, mixed.out) == (0, "4 added, 0 replaced, 0 unchanged\n")
+    assert f"'{page}' is not on the public web" in mixed.err
+
+
 def test_provenance_is_mended_and_stays_so(desk):
     """What was given changes, the rest does not, `unknown` takes away; adding the file again leaves it mended."""
     desk.run("store", "add", "sources.jsonl")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 from agent.domain import (
     Claim,
@@ -24,6 +25,8 @@ from agent.stages.judge import Judgement, StanceJudge
 from agent.stages.queries import plan_queries
 from agent.stages.retrieve import origins_of
 
+LookAgain = Literal["nothing", "one_side"]
+
 
 class Attempt:
     """One claim on its way through the stages: what has been found so far."""
@@ -38,26 +41,38 @@ class Attempt:
         self._evidence: tuple[Evidence, ...] = ()
         self._documents: dict[str, Document] = {}
         self._dropped = 0
+        self._round = 0
+        self._is_new = False
 
-    @property
-    def has_evidence(self) -> bool:
-        """Whether a passage bears on the claim."""
-        return any(piece.stance is not Stance.NEUTRAL for piece in self._evidence)
+    def is_settled(self, look_again: LookAgain) -> bool:
+        """Whether a further round is not called for, or of no use because the last one found nothing new."""
+        is_vain = self._round > 1 and not self._is_new
+        return is_vain or not self._lack(look_again)
 
     async def look(self, number: int) -> None:
         """One round: queries, retrieval, judgement of what is new."""
         self._stage = "queries"
-        queries = plan_queries(self._claim, round=number)
+        reason = self._lack("one_side") if number > 1 else ""
+        queries = tuple(q.model_copy(update={"reason": reason}) for q in plan_queries(self._claim, round=number))
         self._queries += queries
         self._stage = "retrieve"
         seen = frozenset(hit.passage.id for hit in self._hits)
         new = await asyncio.to_thread(self._sources.find, queries, seen)
+        self._round, self._is_new = number, bool(new)
         self._hits += new
         self._documents |= self._sources.documents(tuple({hit.passage.document_id: None for hit in new}))
         self._stage = "judge"
         judged: Judgement = await self._judge.judge(self._claim, new, self._documents)
         self._evidence += judged.evidence
         self._dropped += judged.dropped_citations
+
+    def _lack(self, look_again: LookAgain) -> str:
+        """What is missing in the evidence so far, in words; empty when nothing is."""
+        sides = {piece.stance for piece in self._evidence} - {Stance.NEUTRAL}
+        if not sides:
+            return "nothing read so far bears on the claim"
+        is_one_sided = look_again == "one_side" and len(sides) == 1
+        return f"all that was found so far {sides.pop().value} the claim" if is_one_sided else ""
 
     def conclude(self, *, abstain_below: float) -> Verification:
         """Checks and decision."""

@@ -89,7 +89,7 @@ def deps_of(settings: Settings, store: PassageStore, log: RunLog, listener: List
     """Everything a run works with, over a language model that others may call too; see `open_desk`."""
     cached = CachedModel(calls, log)
     began = time.monotonic()
-    when = TimeLimit(as_of=settings.as_of, undated=settings.undated)
+    when = TimeLimit(as_of=settings.as_of, undated=settings.undated, scope=settings.scope)
     return Deps(
         model=cached,
         judge=_judge(cached, settings),

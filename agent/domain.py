@@ -256,6 +256,8 @@ class Query(Data):
     text: str
     purpose: Purpose
     round: int = Field(ge=1)
+    reason: str = ""
+    """Why there was a further round; empty in the first."""
 
 
 class Fit(Data):
@@ -281,6 +283,8 @@ class Hit(Data):
     """Near-duplicate texts and one publisher's texts share an origin: they count once."""
     round: int = Field(default=1, ge=1)
     """Round of queries that found it."""
+    found_by: tuple[str, ...] = ()
+    """Texts of the queries of that round that found it."""
 
 
 class Match(StrEnum):

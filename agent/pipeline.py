@@ -102,7 +102,7 @@ async def verify_claim(claim: Claim, deps: Deps) -> Verification:
     try:
         for number in range(1, deps.settings.max_rounds + 1):
             await attempt.look(number)
-            if attempt.has_evidence:
+            if attempt.is_settled(deps.settings.look_again):
                 break
         return attempt.conclude(abstain_below=deps.settings.abstain_below)
     except ConfigError:

@@ -20,6 +20,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from agent.domain import Data
 from agent.errors import ConfigError
+from agent.scope import Scope, parse_term
 
 Profile = Literal["local", "openai", "compatible"]
 
@@ -41,6 +42,8 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _RESULT_FIELDS = (
     "as_of",
     "undated",
+    "only",
+    "exclude",
     "abstain_below",
     "passages",
     "shown_sentences",
@@ -52,6 +55,7 @@ _RESULT_FIELDS = (
     "first_window",
     "selection",
     "max_rounds",
+    "look_again",
     "max_sentences",
 )
 
@@ -89,6 +93,10 @@ class Settings(Data):
 
     as_of: date | None = None
     undated: Literal["drop", "keep"] = "drop"
+    only: tuple[str, ...] = ()
+    """Sources that are looked at, such as `kind:official` or `domain:example.org`; empty: all."""
+    exclude: tuple[str, ...] = ()
+    """Sources that are not looked at, in the same form."""
     abstain_below: float = Field(default=0, ge=0, le=1)
     passages: int = Field(default=5, ge=1, le=20)
     """Passages shown to the judge for one claim."""
@@ -111,6 +119,9 @@ class Settings(Data):
     """Sentences for the first one, if not as many: a slow model is sooner done with few."""
     max_rounds: int = Field(default=2, ge=1, le=5)
     """Rounds of retrieval for one claim."""
+    look_again: Literal["nothing", "one_side"] = "nothing"
+    """What a further round is made for: that nothing read bears on the claim, or also that all that does takes one
+    side. The decision is fitted for the first."""
     max_sentences: int = Field(default=1000, ge=1)
     """Sentences of one article that are looked at; the rest is listed as left out."""
 
@@ -122,10 +133,29 @@ class Settings(Data):
             return value
         raise ValueError("write a day as YYYY-MM-DD")
 
+    @field_validator("only", "exclude", mode="before")
+    @classmethod
+    def _as_list(cls, value: object) -> object:
+        """Also in one string, as `of_result` gives it."""
+        return [term.strip() for term in value.split(";") if term.strip()] if isinstance(value, str) else value
+
+    @field_validator("only", "exclude")
+    @classmethod
+    def _are_terms(cls, terms: tuple[str, ...]) -> tuple[str, ...]:
+        for term in terms:
+            parse_term(term)
+        return terms
+
+    @property
+    def scope(self) -> Scope:
+        """Which sources may be seen, whatever their date."""
+        return Scope(only=self.only, exclude=self.exclude)
+
     def of_result(self) -> dict[str, str | int | float | bool | None]:
         """The settings that can change a result, as plain values for the run record."""
         dumped = self.model_dump(mode="json", include=set(_RESULT_FIELDS))
-        return {name: dumped[name] for name in _RESULT_FIELDS}
+        plain = dumped | {name: "; ".join(dumped[name]) or None for name in ("only", "exclude")}
+        return {name: plain[name] for name in _RESULT_FIELDS}
 
 
 def load_settings(

@@ -256,4 +256,4 @@ def _when(task: Task, deps: Deps) -> TimeLimit:
     """The settings' date; without one, undated documents are treated as the suite says."""
     settings = deps.settings
     undated = task.suite.about.undated if settings.as_of is None else settings.undated
-    return TimeLimit(as_of=settings.as_of, undated=undated)
+    return TimeLimit(as_of=settings.as_of, undated=undated, scope=settings.scope)

@@ -68,7 +68,7 @@ def fake_desk(
     model = ScriptedModel(script)
     with RunLog(folder) as log:
         cached = CachedModel(model, log)
-        when = TimeLimit(as_of=settings.as_of, undated=settings.undated)
+        when = TimeLimit(as_of=settings.as_of, undated=settings.undated, scope=settings.scope)
         deps = Deps(
             model=cached,
             judge=LanguageModelJudge(cached, quote_by=settings.quote_by, shown_sentences=settings.shown_sentences),

@@ -13,6 +13,8 @@ from agent.errors import ConfigError, StoreError, TransientModelError
 from agent.events import ClaimDone, ClaimStarted, RunStarted, SentenceDone
 from agent.pipeline import verify_statement, verify_text
 from agent.report.contract import dumps, to_json, verify_contract
+from agent.report.html import to_html
+from agent.report.markdown import to_markdown
 from agent.runlog import RunLog
 from tests.build import document
 from tests.desk import ARTICLE, answer, fake_desk
@@ -214,6 +216,55 @@ def test_no_evidence_is_looked_for_a_second_time(tmp_path):
     assert len(ids) == len(set(ids)) == 4
     assert verification.verdict.label is Label.NOT_ENOUGH_EVIDENCE
     assert [request.schema_name for request in model.requests] == ["extraction", "stance", "stance"]
+
+
+def test_the_second_look_says_why_and_what_each_query_found(tmp_path):
+    """In the record, in the JSON and in both reports; every hit names the queries of its round that found it."""
+    article = document("Zebras in Norvik sang 77 songs.", "z")
+    result, _ = verify(tmp_path, article=article, passages=2)
+    (verification,) = result.verifications
+    reasons = {query.round: query.reason for query in verification.queries}
+    assert reasons == {1: "", 2: "nothing read so far bears on the claim"}
+    for hit in verification.hits:
+        texts = {query.text for query in verification.queries if query.round == hit.round}
+        assert hit.found_by
+        assert set(hit.found_by) <= texts
+    (claim,) = to_json(result)["claims"]
+    assert [hit["found_by"] for hit in claim["hits"]] == [list(hit.found_by) for hit in verification.hits]
+    assert claim["queries"][-1]["reason"] == reasons[2]
+    markdown, page = to_markdown(result), to_html(result)
+    assert "- Round 1: 2 new passages" in markdown
+    assert "- Round 2, because nothing read so far bears on the claim: 2 new passages" in markdown
+    assert "Round 2, because nothing read so far bears on the claim: 2 new passages." in page
+    for query in verification.queries:
+        assert query.text in markdown
+        assert query.text in page
+    for name in ("Post, 2019-03-05 (neutral)", "Velmar Daily, 2018-01-01 (neutral)"):
+        assert name in markdown
+
+
+@pytest.mark.parametrize(("look_again", "rounds"), [("nothing", {1}), ("one_side", {1, 2})])
+def test_a_side_that_stands_alone_is_looked_past_only_when_asked_for(tmp_path, look_again, rounds):
+    """The default stops at the first evidence; `one_side` asks what speaks against it, and says so."""
+    article = document("The mill in Norvik burnt down on 4 March 2019.", "c")
+    result, _ = verify(tmp_path, article=article, work=verify_statement, passages=1, look_again=look_again)
+    (verification,) = result.verifications
+    assert {query.round for query in verification.queries} == rounds
+    assert {query.reason for query in verification.queries if query.round == 2} <= {
+        "all that was found so far supports the claim"
+    }
+    assert verification.verdict.label is Label.SUPPORTED
+
+
+def test_rounds_end_when_nothing_new_comes(tmp_path):
+    """All passages are read in the first round: the second finds nothing new, and there is no third to fifth."""
+    article = document("Zebras in Norvik sang 77 songs.", "z")
+    result, _ = verify(tmp_path, article=article, max_rounds=5)
+    (verification,) = result.verifications
+    assert {query.round for query in verification.queries} == {1, 2}
+    assert len(verification.hits) == 4
+    assert "- Round 2, because nothing read so far bears on the claim: 0 new passages" in to_markdown(result)
+    assert ": nothing new" in to_markdown(result)
 
 
 def test_nothing_later_than_the_day_is_shown_or_cited(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import ConfigError
+from agent.scope import Scope
 from agent.settings import load_settings
 
 
@@ -70,3 +71,16 @@ def test_a_named_file_must_exist_and_be_toml(tmp_path):
     (tmp_path / "bad.toml").write_text("a = = 1")
     with pytest.raises(ConfigError, match="cannot be read"):
         load({"FACTDESK_CONFIG": str(tmp_path / "bad.toml")})
+
+
+def test_sources_are_chosen_by_terms_that_survive_the_record(tmp_path):
+    """A list in the file, repeated options, or the one string of a run's record; a term that is none is named."""
+    (tmp_path / "factdesk.toml").write_text('exclude = ["kind:partisan", "publisher:Smith, Sons"]\n')
+    found = load(folder=tmp_path)
+    assert found.scope == Scope(exclude=("kind:partisan", "publisher:Smith, Sons"))
+    assert load(**found.of_result()).scope == found.scope
+    assert load().of_result()["exclude"] is None
+    with pytest.raises(
+        ConfigError, match="setting 'only' .*is not allowed: 'rant.example' names no source: write kind:"
+    ):
+        load(only=["rant.example"])

@@ -38,6 +38,8 @@ def run(
     profile: opt.ProfileOption = None,
     as_of: opt.AsOfOption = None,
     undated: opt.UndatedOption = None,
+    only: opt.OnlyOption = None,
+    exclude: opt.ExcludeOption = None,
     abstain_below: opt.AbstainOption = None,
     judge: opt.JudgeOption = None,
     cascade: opt.CascadeOption = None,
@@ -75,6 +77,7 @@ def run(
 
     chosen: dict[str, Any] = {
         "store_dir": store, "profile": profile, "as_of": as_of, "undated": undated,
+        "only": only or None, "exclude": exclude or None,
         "abstain_below": abstain_below, "judge": judge, "cascade": cascade, "thorough": thorough, "run_dir": run_dir,
     }  # fmt: skip
     limits = {"tokens": max_tokens, "cost": max_cost, "seconds": max_time}

@@ -28,6 +28,18 @@ UndatedOption = Annotated[
         "--undated", metavar="drop|keep", help="With --as-of: what to do with undated sources; drop if not given."
     ),
 ]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="WHAT",
+        help="Look at these sources only: kind:official, domain:example.org, publisher:NAME, id:ID; several times.",
+    ),
+]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="WHAT", help="Leave these sources out, in the same form; several times."),
+]
 AbstainOption = Annotated[
     float | None, typer.Option("--abstain-below", metavar="P", help="Abstain when confidence is lower.")
 ]

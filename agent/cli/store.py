@@ -33,16 +33,25 @@ def _open(folder: Path | None, *, write: bool = False, create: bool = False) -> 
 
 @app.command()
 def add(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders: txt, md, html, pdf, docx, jsonl, json, csv.")],
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Files, folders, feeds, lists of documents: docs/sources.md.")
+    ],
+    allow_url: Annotated[
+        bool, typer.Option("--allow-url", metavar="", help="Also open addresses of web pages among them.")
+    ] = False,
     store: opt.StoreOption = None,
     json: opt.JsonOption = False,
 ) -> None:
     """Add sources. What is already there unchanged is skipped, so the same command again goes on."""
     from agent.cli.view import progress_view
+    from agent.ingest.addresses import fetch_all, is_address
+    from agent.ingest.fetch import fetch_document
     from agent.ingest.index import ingest
 
+    files = [Path(given) for given in paths if not is_address(given)]
+    pages = fetch_all([given for given in paths if is_address(given)], fetch_document if allow_url else None)
     with progress_view() as view, _open(store, write=True, create=True) as opened:
-        report = ingest(paths, opened, listener=view.ingested)
+        report = ingest(files, opened, listener=view.ingested, pages=pages)
     if json:
         print(report.model_dump_json(indent=2))
     else:
@@ -85,6 +94,8 @@ def search(
     query: str,
     store: opt.StoreOption = None,
     as_of: opt.AsOfOption = None,
+    only: opt.OnlyOption = None,
+    exclude: opt.ExcludeOption = None,
     k: Annotated[int, typer.Option("-k", metavar="N", min=1, max=100, help="Passages to show.")] = 5,
     json: opt.JsonOption = False,
 ) -> None:
@@ -96,9 +107,11 @@ def search(
     from agent.stages.queries import plan_queries
     from agent.store.base import TimeLimit
 
-    settings = load_settings({"as_of": as_of, "profile": "local"})
+    chosen = {"as_of": as_of, "only": only or None, "exclude": exclude or None, "profile": "local"}
+    settings = load_settings(chosen)
+    when = TimeLimit(as_of=settings.as_of, scope=settings.scope)
     with _open(store) as opened:
-        sources = StoreSources(opened, limit=k, when=TimeLimit(as_of=settings.as_of))
+        sources = StoreSources(opened, limit=k, when=when)
         hits = sources.find(plan_queries(Claim(id=claim_id(query, None), text=query), round=1), frozenset())
     if json:
         print(js.dumps([hit.model_dump(mode="json") for hit in hits], indent=2, ensure_ascii=False))
@@ -106,6 +119,34 @@ def search(
     for hit in hits:
         text = plain(" ".join(hit.passage.text.split())[:160])
         print(f"{hit.rank:>2}  {hit.score:.4f}  {hit.passage.document_id}  {text}")
+
+
+@app.command()
+def edit(
+    document_id: str,
+    title: Annotated[str | None, typer.Option("--title", metavar="TEXT", help="Its title.")] = None,
+    publisher: Annotated[str | None, typer.Option("--publisher", metavar="NAME", help="Who published it.")] = None,
+    published: Annotated[
+        str | None, typer.Option("--published", metavar="DATE", help="YYYY, YYYY-MM or a day.")
+    ] = None,
+    url: Annotated[str | None, typer.Option("--url", metavar="ADDRESS", help="Where it was found.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="official, wire, newspaper ...")] = None,
+    store: opt.StoreOption = None,
+    json: opt.JsonOption = False,
+) -> None:
+    """Mend what is known of a document; it stays so when its file is added again. 'unknown' takes a value away."""
+    from agent.cli.mend import edit_of
+    from agent.cli.view import plain
+
+    given = {"title": title, "publisher": publisher, "published": published, "url": url, "kind": kind}
+    wanted = edit_of({name: value for name, value in given.items() if value is not None})
+    with _open(store, write=True) as opened:
+        found = opened.edit(document_id, wanted)
+    if json:
+        print(found.model_dump_json(indent=2, exclude={"text"}))
+        return
+    known = f"{found.published or 'undated'}  {found.kind.value}  {found.publisher or 'publisher unknown'}"
+    print(plain(f"{found.id}  {known}  {found.title}"))
 
 
 @app.command()

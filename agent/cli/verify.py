@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agent.cli import options as opt
+
+if TYPE_CHECKING:
+    from agent.domain import Document
 
 _SHOWN = 60
 """Characters of a wrong argument in a message: it may be a whole article."""
@@ -21,8 +25,15 @@ def verify(
     sources: opt.SourcesOption = None,
     store: opt.StoreOption = None,
     profile: opt.ProfileOption = None,
-    as_of: opt.AsOfOption = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of", metavar="YYYY-MM-DD|article", help="See nothing that was published later, or after the article."
+        ),
+    ] = None,
     undated: opt.UndatedOption = None,
+    only: opt.OnlyOption = None,
+    exclude: opt.ExcludeOption = None,
     abstain_below: opt.AbstainOption = None,
     judge: opt.JudgeOption = None,
     cascade: opt.CascadeOption = None,
@@ -53,7 +64,8 @@ def verify(
         show(replay_run(replay, run_dir), json=json, html=html, markdown=markdown)
         return
     chosen = {
-        "store_dir": store, "profile": profile, "as_of": as_of, "undated": undated,
+        "store_dir": store, "profile": profile, "as_of": None if as_of == "article" else as_of, "undated": undated,
+        "only": only or None, "exclude": exclude or None,
         "abstain_below": abstain_below, "judge": judge, "cascade": cascade, "thorough": thorough, "run_dir": run_dir,
     }  # fmt: skip
     settings = load_settings(chosen)
@@ -64,6 +76,8 @@ def verify(
         raise InputError("no article: give a file, or - to read standard input")
     path = _find(article)
     document = read_document(path) if path else read_document(None, data=sys.stdin.buffer.read())
+    if as_of == "article":
+        settings = settings.model_copy(update={"as_of": _day_of(document)})
     result = run_desk(document, settings, sources or _beside(path, store), whole=False)
     show(result, json=json, html=html, markdown=markdown)
 
@@ -75,6 +89,8 @@ def claim(
     profile: opt.ProfileOption = None,
     as_of: opt.AsOfOption = None,
     undated: opt.UndatedOption = None,
+    only: opt.OnlyOption = None,
+    exclude: opt.ExcludeOption = None,
     abstain_below: opt.AbstainOption = None,
     judge: opt.JudgeOption = None,
     cascade: opt.CascadeOption = None,
@@ -95,11 +111,26 @@ def claim(
     opt.require_writable(html, markdown)
     chosen = {
         "store_dir": store, "profile": profile, "as_of": as_of, "undated": undated,
+        "only": only or None, "exclude": exclude or None,
         "abstain_below": abstain_below, "judge": judge, "cascade": cascade, "thorough": thorough, "run_dir": run_dir,
     }  # fmt: skip
     document = read_document(None, data=text.encode("utf-8", "replace"), name="claim")
     result = run_desk(document, load_settings(chosen), sources or [], whole=True)
     show(result, json=json, html=html, markdown=markdown)
+
+
+def _day_of(article: Document) -> date:
+    """The last day on which the article can have been published.
+
+    Raises:
+        InputError: it does not say.
+    """
+    from agent.domain import latest_day
+    from agent.errors import InputError
+
+    if article.published is None:
+        raise InputError("the article says no date of its own: give the day itself, --as-of YYYY-MM-DD")
+    return latest_day(article.published)
 
 
 def _find(article: str) -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Protocol
 
@@ -64,18 +64,25 @@ class WritableStore(Protocol):
         ...
 
 
-def ingest(paths: Sequence[Path], store: WritableStore, *, listener: Callable[[IngestProgress], None]) -> IngestReport:
-    """Take the sources in these files and folders into the store.
+def ingest(
+    paths: Sequence[Path],
+    store: WritableStore,
+    *,
+    listener: Callable[[IngestProgress], None],
+    pages: Iterable[Document | Rejected] = (),
+) -> IngestReport:
+    """Take the sources in these files and folders into the store, and after them what was fetched.
 
     Raises:
         InputError: not one of them can be used.
     """
     rejected: list[Rejected] = []
-    report = ingest_documents(_usable(paths, rejected), store, listener=listener)
+    found = chain(iterate_sources(paths), pages)
+    report = ingest_documents(_usable(found, rejected), store, listener=listener)
     if not report.added + report.unchanged + report.replaced:
         reason = rejected[0].reason if rejected else "no file was found"
         names = ", ".join(repr(str(path)) for path in paths)
-        raise InputError(f"nothing to take in from {names or 'no path at all'}: {reason}")
+        raise InputError(f"nothing to take in{f' from {names}' if names else ''}: {reason}")
     return report.model_copy(update={"rejected": tuple(rejected)})
 
 
@@ -92,9 +99,9 @@ def ingest_documents(
     return report
 
 
-def _usable(paths: Sequence[Path], rejected: list[Rejected]) -> Iterator[Document]:
+def _usable(sources: Iterable[Document | Rejected], rejected: list[Rejected]) -> Iterator[Document]:
     """The documents, while what cannot be used is put on the list."""
-    for found in iterate_sources(paths):
+    for found in sources:
         if isinstance(found, Rejected):
             rejected.append(found)
         else:

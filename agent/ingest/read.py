@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from agent.domain import Anchor, Document, PartialDate, latest_day, short_hash, text_sha256
 from agent.errors import InputError
+from agent.ingest.mhtml import page_of
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
@@ -36,6 +37,8 @@ FORMATS = {
     ".html": "html",
     ".htm": "html",
     ".xhtml": "html",
+    ".mhtml": "mhtml",
+    ".mht": "mhtml",
     ".pdf": "pdf",
     ".docx": "docx",
 }
@@ -229,6 +232,7 @@ def _parse(data: bytes, form: str, name: str) -> _Content:
     readers: dict[str, Callable[[bytes, str], _Content]] = {
         "text": _read_text,
         "html": _read_html,
+        "mhtml": _read_mhtml,
         "pdf": _read_pdf,
         "docx": _read_docx,
     }
@@ -297,6 +301,12 @@ def _read_html(data: bytes, name: str) -> _Content:
         published=found.date,
         licence=found.license or None,
     )
+
+
+def _read_mhtml(data: bytes, name: str) -> _Content:
+    page, address = page_of(data, name)
+    found = _read_html(page, name)
+    return found._replace(url=found.url or web_address(address))
 
 
 def _read_pdf(data: bytes, name: str) -> _Content:

@@ -1,4 +1,4 @@
-"""Finds source documents in files, folders and lists (JSONL, JSON, CSV); what cannot be used is listed, not hidden."""
+"""Finds source documents in files, folders, lists (JSONL, JSON, CSV, Parquet), feeds; what is no use is listed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from agent.domain import Data, Document, SourceKind, short_hash, text_sha256
 from agent.errors import InputError
+from agent.ingest.feeds import read_feed
+from agent.ingest.parquet import read_parquet
 from agent.ingest.read import (
     MAX_BYTES,
     MAX_CHARACTERS,
@@ -124,8 +126,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def _documents(path: Path) -> Iterator[Rejected | tuple[Path, int | None, Document]]:
-    readers = {".jsonl": _read_jsonl, ".ndjson": _read_jsonl, ".json": _read_json, ".csv": _read_csv}
-    reader = readers.get(path.suffix.lower())
+    reader = _LISTS.get(path.suffix.lower())
     try:
         if reader is None:
             yield path, None, read_document(path, untitled=path.stem)
@@ -192,6 +193,34 @@ def _read_csv(path: Path) -> Iterator[_Entry]:
             yield _Entry(row, line=rows.line_num)
     except csv.Error as error:
         raise InputError(f"{str(path)!r} is no readable CSV after line {rows.line_num} ({error}): mend it") from error
+
+
+def _read_feed(path: Path) -> Iterator[_Entry]:
+    data = read_bytes(path, max_bytes=_MAX_LIST_BYTES)
+    if len(data) > _MAX_LIST_BYTES:
+        raise InputError(f"{str(path)!r} has more than {_MAX_LIST_BYTES:,} bytes: split it")
+    for number, (line, item) in enumerate(read_feed(data, str(path)), start=1):
+        yield _Entry(item, line=line or None, place=f"entry {number}: ")
+
+
+def _read_parquet(path: Path) -> Iterator[_Entry]:
+    with open_source(path):
+        for number, row in enumerate(read_parquet(path), start=1):
+            yield _Entry(row, line=number)
+
+
+_LISTS: Mapping[str, Callable[[Path], Iterator[_Entry]]] = {
+    ".jsonl": _read_jsonl,
+    ".ndjson": _read_jsonl,
+    ".json": _read_json,
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+    ".rss": _read_feed,
+    ".atom": _read_feed,
+    ".rdf": _read_feed,
+    ".xml": _read_feed,
+}
+"""Files that hold many documents, by suffix."""
 
 
 def document_of(item: object) -> Document:

@@ -19,6 +19,7 @@ from agent.domain import (
     Document,
     Evidence,
     Failure,
+    Hit,
     Label,
     LedgerEntry,
     Result,
@@ -159,6 +160,7 @@ def _claim(claim: Claim, verification: Verification | None) -> dict[str, Any]:
         "evidence": [_evidence(row) for row in verification.evidence] if verification else [],
         "checks": [check.model_dump(mode="json") for check in verification.checks] if verification else [],
         "queries": _queries(verification),
+        "hits": [_hit(hit) for hit in verification.hits] if verification else [],
     }
 
 
@@ -203,6 +205,12 @@ def _evidence(row: Evidence) -> dict[str, Any]:
 def _queries(verification: Verification | None) -> list[dict[str, Any]]:
     queries = verification.queries if verification else ()
     return [query.model_dump(mode="json", exclude={"claim_id"}) for query in queries]
+
+
+def _hit(hit: Hit) -> dict[str, Any]:
+    """A passage that was found, how, and by which queries."""
+    place = {"passage_id": hit.passage.id, "document_id": hit.passage.document_id}
+    return place | hit.model_dump(mode="json", exclude={"passage"})
 
 
 def _document(document: Document) -> dict[str, Any]:

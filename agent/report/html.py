@@ -44,6 +44,7 @@ from agent.report.markdown import (
     summary_line,
     web_link,
 )
+from agent.report.searched import Look, looks_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -101,6 +102,7 @@ class Card:
     groups: tuple[QuoteGroup, ...]
     undecided: tuple[SourceView, ...]
     """Documents that were read and do not bear on the claim."""
+    looks: tuple[Look, ...]
     mismatches: tuple[Check, ...]
     matches: tuple[Check, ...]
 
@@ -210,6 +212,7 @@ def card_of(number: int, claim: Claim, verification: Verification | None, *, res
         reading=_reading(verification) if verification else "",
         groups=tuple(_groups(verification, result.documents)) if verification else (),
         undecided=_undecided(verification, result.documents) if verification else (),
+        looks=looks_of(verification, result.documents) if verification else (),
         mismatches=tuple(check for check in checks if not check.agrees),
         matches=tuple(check for check in checks if check.agrees),
     )

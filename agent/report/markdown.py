@@ -25,6 +25,7 @@ from agent.domain import (
     Verification,
 )
 from agent.report.contract import State, pair_claims, state_of, summarise
+from agent.report.searched import Search, looks_of
 
 SYMBOLS = {
     State.SUPPORTED: "✓",
@@ -241,6 +242,8 @@ def _outcome(verification: Verification | None, result: Result) -> Iterator[str]
         yield from _verdict(verification.verdict, state)
         yield from _quotes(verification, result.documents)
         yield from _mismatches(verification)
+    if verification is not None:
+        yield from _searched(verification, result.documents)
 
 
 def _verdict(verdict: Verdict, state: State) -> Iterator[str]:
@@ -292,6 +295,27 @@ def _mismatches(verification: Verification) -> Iterator[str]:
         yield ""
         yield from lines
         yield ""
+
+
+def _searched(verification: Verification, documents: dict[str, Document]) -> Iterator[str]:
+    looks = looks_of(verification, documents)
+    if not looks:
+        return
+    yield "What was searched:"
+    yield ""
+    for look in looks:
+        why = f", because {look.reason}" if look.reason else ""
+        yield f"- Round {look.number}{why}: {count(look.passages, 'new passage')}"
+        for search in look.searches:
+            yield f"    - “{escape(search.query.text)}” ({search.query.purpose.value}){_finds(search)}"
+    yield ""
+
+
+def _finds(search: Search) -> str:
+    if search.found is None:
+        return ""
+    names = (f"{escape(find.name)}{f' ({find.stance.value})' if find.stance else ''}" for find in search.found)
+    return f": {'; '.join(names) or 'nothing new'}"
 
 
 def _ledger(result: Result) -> Iterator[str]:

@@ -13,6 +13,8 @@ from agent.store.base import PassageStore, TimeLimit
 _RRF_K = 60
 """Constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)."""
 _OVERFETCH = 4
+_WIDER, _WIDEST = 4, 1000
+"""How much wider, and how wide at most, is searched when what was found is mostly copies."""
 _MOST_PER_PUBLISHER = 2
 _SHINGLE_WORDS = 5
 _COPY_SHARE = 0.6
@@ -44,6 +46,14 @@ class _Candidate(NamedTuple):
     dense_rank: int | None
     lexical_rank: int | None
     publisher: str
+    found_by: tuple[str, ...]
+
+
+class _Found(NamedTuple):
+    candidates: list[_Candidate]
+    documents: dict[str, Document]
+    is_cut: bool
+    """Whether there may be more than was asked for."""
 
 
 def retrieve(
@@ -57,18 +67,15 @@ def retrieve(
     """The `limit` passages that fit the queries best, best first, without those whose ids were seen.
 
     At most two passages of a publisher and one of several near copies are taken, more only when there
-    is nothing else. Origins are right within one call; `origins_of` joins the hits of several.
+    is nothing else. A flood of copies hides nothing: while there is more, it is looked for. Origins are right
+    within one call; `origins_of` joins the hits of several.
     """
     width = _OVERFETCH * limit + len(seen)
-    dense = [_ranks(store.search_dense(query.text, limit=width, when=when)) for query in queries]
-    lexical = [_ranks(store.search_lexical(query.text, limit=width, when=when)) for query in queries]
-    passages = {passage.id: passage for leg in (*dense, *lexical) for passage, _ in leg.values()}
-    documents = store.documents(sorted({passage.document_id for passage in passages.values()}))
-    candidates = [
-        _candidate(passage, documents[passage.document_id], dense, lexical)
-        for passage in passages.values()
-        if passage.document_id in documents and when.allows(documents[passage.document_id])
-    ]
+    found = _search(queries, store, width, when)
+    while found.is_cut and width < _WIDEST and not _has_enough(found.candidates, limit=limit, seen=seen):
+        width *= _WIDER
+        found = _search(queries, store, width, when)
+    candidates, documents = found.candidates, found.documents
     picked = _pick(candidates, limit=limit, seen=seen)
     origins = origins_of([candidate.passage for candidate in picked], documents)
     return tuple(
@@ -79,6 +86,7 @@ def retrieve(
             dense_rank=candidate.dense_rank,
             lexical_rank=candidate.lexical_rank,
             origin=origins[candidate.passage.id],
+            found_by=candidate.found_by,
         )
         for rank, candidate in enumerate(picked, start=1)
     )
@@ -141,9 +149,26 @@ def _ranks(found: Iterable[Passage]) -> dict[str, tuple[Passage, int]]:
 _Legs = Sequence[Mapping[str, tuple[Passage, int]]]
 
 
-def _candidate(passage: Passage, document: Document, dense: _Legs, lexical: _Legs) -> _Candidate:
+def _search(queries: Sequence[Query], store: PassageStore, width: int, when: TimeLimit) -> _Found:
+    dense = [_ranks(store.search_dense(query.text, limit=width, when=when)) for query in queries]
+    lexical = [_ranks(store.search_lexical(query.text, limit=width, when=when)) for query in queries]
+    passages = {passage.id: passage for leg in (*dense, *lexical) for passage, _ in leg.values()}
+    documents = store.documents(sorted({passage.document_id for passage in passages.values()}))
+    candidates = [
+        _candidate(passage, documents[passage.document_id], queries, (dense, lexical))
+        for passage in passages.values()
+        if passage.document_id in documents and when.allows(documents[passage.document_id])
+    ]
+    return _Found(candidates, documents, is_cut=any(len(leg) >= width for leg in (*dense, *lexical)))
+
+
+def _candidate(passage: Passage, document: Document, queries: Sequence[Query], legs: tuple[_Legs, _Legs]) -> _Candidate:
+    dense, lexical = legs
     by_meaning = sorted(leg[passage.id][1] for leg in dense if passage.id in leg)
     by_words = sorted(leg[passage.id][1] for leg in lexical if passage.id in leg)
+    finders = {
+        q.text for q, near, alike in zip(queries, *legs, strict=True) if passage.id in near or passage.id in alike
+    }
     return _Candidate(
         passage=passage,
         # summed in order of rank, so that the order of the queries cannot change a last digit
@@ -151,7 +176,20 @@ def _candidate(passage: Passage, document: Document, dense: _Legs, lexical: _Leg
         dense_rank=min(by_meaning, default=None),
         lexical_rank=min(by_words, default=None),
         publisher=publisher_key(document),
+        found_by=tuple(sorted(finders)),
     )
+
+
+def _has_enough(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str]) -> bool:
+    """Whether there are `limit` passages that were not seen and are no copies of each other."""
+    texts: list[_Shingles] = []
+    for candidate in candidates:
+        text = _shingles(candidate.passage.text)
+        if candidate.passage.id not in seen and not any(_is_copy(text, other) for other in texts):
+            texts.append(text)
+            if len(texts) == limit:
+                return True
+    return False
 
 
 def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str]) -> list[_Candidate]:

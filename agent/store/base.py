@@ -7,22 +7,26 @@ from datetime import date
 from typing import Literal, Protocol
 
 from agent.domain import Data, Document, Passage
+from agent.scope import Scope
 
 Undated = Literal["drop", "keep"]
 
 
 class TimeLimit(Data):
-    """Which documents may be seen, by date of publication.
+    """Which documents may be seen, by date of publication and, with a scope, by what else is known of them.
 
-    Without `as_of` all may. With it, a document whose latest possible day of publication is after it may not;
+    Without `as_of` all dates may. With it, a document whose latest possible day of publication is after it may not;
     an undated one only when `undated` is `keep`.
     """
 
     as_of: date | None = None
     undated: Undated = "drop"
+    scope: Scope = Scope()
 
     def allows(self, document: Document) -> bool:
         """Whether the document may be retrieved, shown to a model and cited."""
+        if not self.scope.admits_document(document):
+            return False
         if self.as_of is None:
             return True
         if document.published is None:

@@ -13,12 +13,14 @@ from typing import Self
 import numpy as np
 from filelock import FileLock, Timeout
 
-from agent.domain import Data, Document, Passage
+from agent.domain import Document, Passage
 from agent.errors import InputError, StoreError
 from agent.small.base import Embedder, Vectors
 from agent.store.base import TimeLimit
 from agent.store.chroma import Collection, DenseIndex, Place, discard
+from agent.store.edits import Edit
 from agent.store.record import Entry, RecordStore, fingerprint_of
+from agent.store.report import AddReport, CheckReport
 
 _log = logging.getLogger(__name__)
 
@@ -37,35 +39,6 @@ _QUERIES_KEPT = 64
 _SAMPLE = 50
 """Passages that `check` searches for."""
 _ANY_TIME = TimeLimit()
-
-
-class AddReport(Data):
-    """What became of the documents given to `add`."""
-
-    added: int = 0
-    unchanged: int = 0
-    replaced: int = 0
-
-
-class CheckReport(Data):
-    """What `check` looked at and found."""
-
-    documents: int
-    passages: int
-    healed: int
-    """Passages whose place in the dense index was put right."""
-    problems: tuple[str, ...]
-    """Empty when every passage can be found again."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether every passage can be found again."""
-        return not self.problems
-
-    def __str__(self) -> str:
-        counts = f"{self.documents} documents, {self.passages} passages"
-        healed = f", {self.healed} of them put right in the dense index" if self.healed else ""
-        return "\n".join([f"{counts}{healed}: {'all found again' if self.ok else 'problems'}", *self.problems])
 
 
 class Store:
@@ -152,6 +125,8 @@ class Store:
     def add(self, items: Iterable[Item], *, progress: Callable[[int], None] = lambda _: None) -> AddReport:
         """Add documents with their passages; the same again changes nothing, another text replaces the old.
 
+        What was mended of a document by `edit` stays mended.
+
         `progress` is told how many more passages are done.
 
         Raises:
@@ -159,7 +134,8 @@ class Store:
         """
         self._require_write()
         report = AddReport()
-        for batch in _batches(items):
+        for given in _batches(items):
+            batch = self._mended(given)
             held = self._record.fingerprints([document.id for document, _ in batch])
             new = [item for item in batch if held.get(item[0].id) != fingerprint_of(*item)]
             progress(sum(len(passages) for _, passages in batch) - sum(len(passages) for _, passages in new))
@@ -173,6 +149,30 @@ class Store:
             )
         return report
 
+    def edit(self, document_id: str, edit: Edit) -> Document:
+        """Mend what is known of a document; it stays so when its source is added again. Returns it as mended.
+
+        Raises:
+            StoreError: there is no such document.
+            InputError: a date is none of the calendar.
+        """
+        self._require_write()
+        document = self._record.documents([document_id]).get(document_id)
+        if document is None:
+            raise _no_document(document_id)
+        earlier = Edit.model_validate_json(self._record.edits([document_id]).get(document_id, "{}"))
+        try:
+            mended = edit.of(document)
+        except ValueError as error:
+            raise InputError(f"published {edit.published!r} is no date of the calendar: give another") from error
+        passages = self._record.passages_of(document_id)
+        ids, vectors = self._record.vectors([passage.id for passage in passages], when=_ANY_TIME)
+        rows = dict(zip(ids, vectors, strict=True))
+        self._record.save_edit(document_id, earlier.and_then(edit).model_dump_json(exclude_unset=True))
+        self._record.put([Entry(mended, passages, np.array([rows[passage.id] for passage in passages]))])
+        self._sync()
+        return mended
+
     def remove(self, document_id: str) -> None:
         """Delete a document and its passages.
 
@@ -181,7 +181,7 @@ class Store:
         """
         self._require_write()
         if not self._record.remove(document_id):
-            raise StoreError(f"no document {document_id!r} in the store: `factdesk store list` shows their ids")
+            raise _no_document(document_id)
         self._sync()
 
     def rebuild(self) -> int:
@@ -222,6 +222,11 @@ class Store:
             while len(self._queries) > _QUERIES_KEPT:
                 self._queries.popitem(last=False)
         return vector
+
+    def _mended(self, items: Sequence[Item]) -> Sequence[Item]:
+        edits = self._record.edits([document.id for document, _ in items])
+        read = {id_: Edit.model_validate_json(json) for id_, json in edits.items()}
+        return [(read[d.id].of(d) if d.id in read else d, passages) for d, passages in items]
 
     def _embed(self, items: Sequence[Item], progress: Callable[[int], None]) -> Sequence[Entry]:
         texts = [passage.text for _, passages in items for passage in passages]
@@ -355,6 +360,10 @@ def _record_path(folder: Path) -> Path:
 
 def _no_store(folder: Path) -> StoreError:
     return StoreError(f"no store at {str(folder)!r}: add sources with `factdesk store add PATH`")
+
+
+def _no_document(document_id: str) -> StoreError:
+    return StoreError(f"no document {document_id!r} in the store: `factdesk store list` shows their ids")
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:

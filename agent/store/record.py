@@ -21,39 +21,23 @@ import numpy as np
 from agent.domain import Document, Passage, Span, latest_day, short_hash
 from agent.errors import StoreError
 from agent.small.base import Vectors
+from agent.store.admission import Admission
 from agent.store.base import TimeLimit
+from agent.store.schema import MIGRATIONS
 from agent.store.words import match_terms
 
 _Row = tuple[Any, ...]
 _Values = dict[str, str | int | None]
 
-_MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-        """CREATE TABLE documents (
-            id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, fingerprint TEXT NOT NULL, published INTEGER,
-            publisher TEXT, kind TEXT NOT NULL, title TEXT NOT NULL, json TEXT NOT NULL)""",
-        """CREATE TABLE passages (
-            number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
-            document_id TEXT NOT NULL REFERENCES documents (id),
-            start_at INTEGER NOT NULL, end_at INTEGER NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL)""",
-        "CREATE INDEX passages_of_document ON passages (document_id, id)",
-        "CREATE INDEX documents_by_day ON documents (published, id)",
-        """CREATE VIEW passage_words AS SELECT p.number AS number, d.title AS title, p.text AS text
-            FROM passages p JOIN documents d ON d.id = p.document_id""",
-        """CREATE VIRTUAL TABLE words USING fts5 (title, text, content = 'passage_words',
-            content_rowid = 'number', tokenize = 'porter unicode61 remove_diacritics 2')""",
-        "CREATE TABLE pending (passage_id TEXT PRIMARY KEY) WITHOUT ROWID",
-    ),
-)
-"""Statements that lead from schema version n to n + 1; never edit one that was released."""
-
 _PASSAGE = "SELECT p.id, p.document_id, p.start_at, p.end_at, p.text FROM passages p"
 _DATED = "JOIN documents d ON d.id = p.document_id"
-_IN_TIME = "(:day IS NULL OR d.published <= :day OR (d.published IS NULL AND :keep))"
+_IN_TIME = """(:day IS NULL OR d.published <= :day OR (d.published IS NULL AND :keep))
+    AND (:scope IS NULL OR admits(:scope, d.id))"""
 _WORDS_OF = """SELECT p.number, d.title, p.text FROM passages p JOIN documents d ON d.id = p.document_id
     WHERE d.id = ?"""
 _MARK_PASSAGES_OF = "INSERT OR IGNORE INTO pending SELECT id FROM passages WHERE document_id = ?"
+_EDIT = "edit "
+"""What the name of a row in `meta` begins with that says what was mended of a document."""
 _CHUNK = 500
 """Identifiers in one statement."""
 _SCAN = 4096
@@ -83,6 +67,7 @@ class RecordStore:
         with self._translated():
             self._db = _connect(path, create=made_with is not None)
         try:
+            self._admission = Admission(self._db)
             self._prepare(write=write, made_with=made_with)
             meta: dict[str, str] = dict(self._rows("SELECT name, value FROM meta"))
         except BaseException:
@@ -106,7 +91,7 @@ class RecordStore:
         """Number of passages that may be seen."""
         sql = f"""SELECT count(*) FROM documents d CROSS JOIN passages p ON p.document_id = d.id
             WHERE {_IN_TIME}"""  # noqa: S608 (constant)
-        return int(self._rows(sql, _limits(when))[0][0])
+        return int(self._rows(sql, self._limits(when))[0][0])
 
     def snapshot(self) -> str:
         """Hash over the embedder and every document with its passages; kept until the file changes."""
@@ -129,9 +114,21 @@ class RecordStore:
                 _insert(db, entry)
 
     def remove(self, document_id: str) -> bool:
-        """Delete a document and its passages, which are pending then; False when it is not held."""
+        """Delete a document, its passages, which are pending then, and its edit; False when it is not held."""
         with self._transaction() as db:
+            db.execute("DELETE FROM meta WHERE name = ?", (_EDIT + document_id,))
             return _delete(db, document_id)
+
+    def edits(self, ids: Sequence[str]) -> dict[str, str]:
+        """What was mended of these documents, as JSON; those that were not are left out."""
+        names = [_EDIT + id_ for id_ in ids]
+        rows = self._rows_of("SELECT name, value FROM meta WHERE name IN ({})", names)
+        return {name.removeprefix(_EDIT): value for name, value in rows}
+
+    def save_edit(self, document_id: str, json: str) -> None:
+        """Keep what was mended of a document, in place of what was kept before."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_EDIT + document_id, json))
 
     def documents(self, ids: Sequence[str]) -> dict[str, Document]:
         """The documents with these ids; unknown ids are left out."""
@@ -166,7 +163,7 @@ class RecordStore:
     def vectors(self, ids: Sequence[str], *, when: TimeLimit) -> tuple[list[str], Vectors]:
         """Those of the passages that are held and may be seen, with their vectors."""
         sql = f"SELECT p.id, p.vector FROM passages p {_DATED} WHERE p.id IN ({{}}) AND {_IN_TIME}"  # noqa: S608 (constants)
-        rows = self._rows_of(sql, ids, _limits(when))
+        rows = self._rows_of(sql, ids, self._limits(when))
         return [row[0] for row in rows], self._stack(row[1] for row in rows)
 
     def scan(self, *, when: TimeLimit) -> Iterator[tuple[list[str], Vectors]]:
@@ -174,7 +171,7 @@ class RecordStore:
         # From the documents to the passages, through indexes: reads no vector that may not be seen.
         sql = f"""SELECT p.id FROM documents d CROSS JOIN passages p ON p.document_id = d.id
             WHERE {_IN_TIME} ORDER BY p.id"""  # noqa: S608 (constant)
-        ids = [row[0] for row in self._rows(sql, _limits(when))]
+        ids = [row[0] for row in self._rows(sql, self._limits(when))]
         for start in range(0, len(ids), _SCAN):
             yield self.vectors(ids[start : start + _SCAN], when=when)
 
@@ -186,7 +183,7 @@ class RecordStore:
         sql = f"""SELECT p.id, p.document_id, p.start_at, p.end_at, p.text
             FROM words JOIN passages p ON p.number = words.rowid {_DATED}
             WHERE words MATCH :terms AND {_IN_TIME} ORDER BY words.rank, p.id LIMIT :limit"""  # noqa: S608 (constants)
-        values = _limits(when) | {"terms": " OR ".join(f'"{term}"' for term in terms), "limit": limit}
+        values = self._limits(when) | {"terms": " OR ".join(f'"{term}"' for term in terms), "limit": limit}
         return tuple(_passage(row) for row in self._rows(sql, values))
 
     def pending(self) -> list[str]:
@@ -230,7 +227,7 @@ class RecordStore:
                 self._db.execute("PRAGMA query_only = ON")
 
     def _check_version(self, version: int, *, write: bool, may_be_empty: bool) -> None:
-        known = len(_MIGRATIONS)
+        known = len(MIGRATIONS)
         if version > known:
             raise StoreError(
                 f"store record {str(self.path)!r} has version {version}, this factdesk knows {known}: "
@@ -248,17 +245,17 @@ class RecordStore:
             )
 
     def _migrate(self, version: int, made_with: tuple[str, int] | None) -> None:
-        if version == len(_MIGRATIONS):
+        if version == len(MIGRATIONS):
             return
         with self._transaction() as db:
-            for statement in (line for step in _MIGRATIONS[version:] for line in step):
+            for statement in (line for step in MIGRATIONS[version:] for line in step):
                 db.execute(statement)
             if version == 0 and made_with is not None:
                 # Random, not derived: two stores with the same sources may share one Chroma server.
                 names = {"store_id": secrets.token_hex(8), "embedder_id": made_with[0]}
                 meta = names | {"dimension": str(made_with[1])}
                 db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-            db.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+            db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -283,6 +280,7 @@ class RecordStore:
                 raise
             finally:
                 self._snapshot = None
+                self._admission.forget()
 
     def _rows(self, sql: str, values: _Values | None = None) -> list[_Row]:
         with self._lock, self._translated():
@@ -296,6 +294,14 @@ class RecordStore:
             marks = ", ".join(f":{name}" for name in names)
             rows += self._rows(sql.format(marks), names | (values or {}))
         return rows
+
+    def _limits(self, when: TimeLimit) -> _Values:
+        day = None if when.as_of is None else _number(when.as_of)
+        limits: _Values = {"day": day, "keep": int(when.undated == "keep"), "scope": None}
+        if not when.scope.is_all:
+            with self._lock, self._translated():
+                limits["scope"] = self._admission.key(when.scope)
+        return limits
 
     def _stack(self, blobs: Iterable[bytes]) -> Vectors:
         return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(-1, self.dimension)
@@ -362,11 +368,6 @@ def _delete(db: sqlite3.Connection, document_id: str) -> bool:
 
 def _passage(row: _Row) -> Passage:
     return Passage(id=row[0], document_id=row[1], span=Span(start=row[2], end=row[3]), text=row[4])
-
-
-def _limits(when: TimeLimit) -> _Values:
-    day = None if when.as_of is None else _number(when.as_of)
-    return {"day": day, "keep": int(when.undated == "keep")}
 
 
 def _number(day: date) -> int:

@@ -91,7 +91,7 @@ class SearchedSources:
         """Sources for one case."""
         when = self._when
         if self._claim_dates and case.date is not None:
-            when = TimeLimit(as_of=case.date, undated=when.undated)
+            when = when.model_copy(update={"as_of": case.date})
         return StoreSources(self._store, limit=self._limit, when=when)
 
 

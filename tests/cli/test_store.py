@@ -48,6 +48,48 @@ def test_a_changed_source_replaces_the_old_one(desk):
     assert desk.run("store", "add", "sources.jsonl").out == "0 added, 1 replaced, 3 unchanged\n"
 
 
+def test_an_address_needs_leave_and_must_be_of_the_open_web(desk):
+    """Without --allow-url it is refused, with it only public pages are opened; files beside it come in."""
+    page = "http://127.0.0.1:9/page"
+    alone = desk.run("store", "add", page)
+    assert alone.code == 2
+    assert f"'{page}' is an address: give --allow-url" in alone.complaint
+    mixed = desk.run("store", "add", "sources.jsonl", page, "--allow-url")
+    assert (mixed.code, mixed.out) == (0, "4 added, 0 replaced, 0 unchanged\n")
+    assert f"'{page}' is not on the public web" in mixed.err
+
+
+def test_provenance_is_mended_and_stays_so(desk):
+    """What was given changes, the rest does not, `unknown` takes away; adding the file again leaves it mended."""
+    desk.run("store", "add", "sources.jsonl")
+    words = ("store", "edit", "s3", "--publisher", "Mill Gazette", "--published", "unknown", "--kind", "wire")
+    mended = desk.run(*words)
+    assert (mended.code, mended.out) == (0, "s3  undated  wire  Mill Gazette  \n")
+    assert desk.run("store", "add", "sources.jsonl").out == "0 added, 0 replaced, 4 unchanged\n"
+    shown = desk.run("store", "show", "s3", "--json").json
+    assert (shown["publisher"], shown["published"], shown["kind"]) == ("Mill Gazette", None, "wire")
+    assert shown["text"] == "The Norvik mill made 400 tons of flour in 2018."
+    early = desk.run("store", "search", "flour", "--as-of", "2019-12-31", "--json").json
+    assert "s3" not in {hit["passage"]["document_id"] for hit in early}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "nothing to mend"),
+        (["--published", "2016-02-30"], "--published '2016-02-30' is no date"),
+        (["--url", "ftp://a"], "--url 'ftp://a' is no address on the web"),
+        (["--kind", "tabloid"], "--kind 'tabloid' is no kind of source: write one of official"),
+        (["--title", "x" * 301], "is too long"),
+    ],
+)
+def test_what_cannot_be_mended_is_named(desk, words, said):
+    """With the value and the cure, before the store is touched."""
+    outcome = desk.run("store", "edit", "s3", *words)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert said in outcome.complaint
+
+
 def test_what_cannot_be_used_is_said_and_the_rest_taken(desk):
     """A broken line of a list, with its number."""
     desk.write("more.jsonl", '{"id": "a", "text": "The mill has a new roof."}\n{"id": "b"}\n')

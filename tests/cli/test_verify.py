@@ -241,6 +241,42 @@ def test_sources_past_the_day_are_not_seen(desk, options, seen):
     assert {"s1", "s3"} <= set(data["documents"])
 
 
+def test_the_articles_own_date_can_be_the_limit(desk):
+    """`--as-of article`: what its page says; an article without a date is refused with the cure."""
+    body = f"<article><h1>Mill fire</h1><p>{ARTICLE.partition(chr(10))[2].strip()}</p></article>"
+    dated = '<meta property="article:published_time" content="2019-03-05T08:00:00Z">'
+    desk.write("a.html", f"<!DOCTYPE html><html><head><title>Mill fire</title>{dated}</head><body>{body}</body></html>")
+    with desk.server() as server:
+        data = desk.run("verify", "a.html", "--as-of", "article", "--json").json
+        asked = server.stats()["requests"]
+        undated = desk.run("verify", "article.txt", "--as-of", "article")
+        assert server.stats()["requests"] == asked
+    assert data["run"]["settings"]["as_of"] == "2019-03-05"
+    assert set(data["documents"]) == {"s1", "s3", "s4"}
+    assert (undated.code, undated.out) == (2, "")
+    assert "the article says no date of its own" in undated.complaint
+
+
+def test_sources_that_are_left_out_are_not_seen_and_the_run_says_so(desk):
+    """By publisher, by a list in `factdesk.toml`, on the command line and in `store search`; a wrong term is named."""
+    with desk.server():
+        words = ("claim", "The mill in Norvik burnt down on 4 March 2019.", "--sources", "sources.jsonl", "--json")
+        whole = desk.run(*words).json
+        some = desk.run(*words, "--exclude", "publisher:post", "--exclude", "id:s4").json
+        wrong = desk.run(*words, "--only", "post")
+    assert {"s1", "s4"} <= set(whole["documents"])
+    assert set(some["documents"]) == {"s2", "s3"}
+    assert some["run"]["settings"]["exclude"] == "publisher:post; id:s4"
+    assert whole["run"]["id"] != some["run"]["id"]
+    desk.run("report", some["run"]["id"], "--markdown", "a.md")
+    assert "publisher:post; id:s4" in (desk.folder / "a.md").read_text(encoding="utf-8")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "'post' names no source" in wrong.complaint
+    desk.run("store", "add", "sources.jsonl")
+    hits = desk.run("store", "search", "mill", "--only", "id:s3", "--json").json
+    assert {hit["passage"]["document_id"] for hit in hits} == {"s3"}
+
+
 def test_a_threshold_makes_the_desk_abstain(desk):
     """The verdict stays, marked."""
     with desk.server():

@@ -75,3 +75,18 @@ def zip_of(**members):
         for name, content in members.items():
             archive.writestr(name.replace("__", "."), content)
     return out.getvalue()
+
+
+def mhtml_of(page, address="https://saved.example/page"):
+    """A page as Chromium saves it in one file."""
+    from email.message import EmailMessage
+
+    message = EmailMessage()
+    message["From"] = "<Saved by Blink>"
+    if address:
+        message["Snapshot-Content-Location"] = address
+    message.make_related()
+    part = EmailMessage()
+    part.set_content(page, subtype="html", cte="quoted-printable")
+    message.attach(part)
+    return message.as_bytes()

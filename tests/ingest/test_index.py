@@ -89,7 +89,7 @@ def test_nothing_to_take_in(tmp_path):
         ingest([tmp_path / "gone.txt"], ListStore(), listener=lambda _: None)
     with pytest.raises(InputError, match="no file was found"):
         ingest([tmp_path], ListStore(), listener=lambda _: None)
-    with pytest.raises(InputError, match="no path at all"):
+    with pytest.raises(InputError, match="nothing to take in: no file was found"):
         ingest([], ListStore(), listener=lambda _: None)
 
 

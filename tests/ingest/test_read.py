@@ -13,7 +13,7 @@ from agent.domain import short_hash, text_sha256
 from agent.errors import InputError
 from agent.ingest import read
 from agent.ingest.read import partial_date, read_document
-from tests.ingest.files import PAGE, docx_of, locked_pdf, pdf_of, zip_of
+from tests.ingest.files import PAGE, docx_of, locked_pdf, mhtml_of, pdf_of, zip_of
 
 
 def bytes_as(data, name="stdin", **options):
@@ -182,6 +182,17 @@ def test_html_piece():
 def test_sniffing_is_quick_on_hostile_starts(start):
     """What is no page is told from one in linear time."""
     assert bytes_as(start + b"text").text.endswith("text")
+
+
+def test_saved_page():
+    """A page saved in one file is read as the page; its address is the page's own, else the one it was saved from."""
+    page = read_document(None, data=PAGE.encode(), name="a.html")
+    saved = read_document(None, data=mhtml_of(PAGE), name="a.mhtml")
+    assert saved == page
+    moved = read_document(None, data=mhtml_of(PAGE.replace("canonical", "next")), name="a.mht")
+    assert moved.url == "https://saved.example/page"
+    with pytest.raises(InputError, match="holds no saved page"):
+        read_document(None, data=b"From: me\n\nNo page.", name="a.mhtml")
 
 
 def test_pdf():

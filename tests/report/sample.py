@@ -400,7 +400,13 @@ class _Kitchen:
     def verification(self, case: Case, claim: Claim) -> Verification:
         evidence = tuple(self.evidence(find, claim) for find in case.finds)
         hits = tuple(
-            Hit(passage=self.passage(find.document), rank=rank, score=1 / (60 + rank), origin=find.document)
+            Hit(
+                passage=self.passage(find.document),
+                rank=rank,
+                score=1 / (60 + rank),
+                origin=find.document,
+                found_by=tuple(text + self.spice for text in case.queries[:1]),
+            )
             for rank, find in enumerate(case.finds, 1)
         )
         return Verification(

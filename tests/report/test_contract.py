@@ -26,6 +26,7 @@ CLAIM = [
     "evidence",
     "checks",
     "queries",
+    "hits",
 ]
 
 
@@ -56,7 +57,7 @@ def test_form(data):
         "agrees",
         "passage_id",
     ]
-    assert list(data["claims"][0]["queries"][0]) == ["text", "purpose", "round"]
+    assert list(data["claims"][0]["queries"][0]) == ["text", "purpose", "round", "reason"]
     assert set(data["documents"]["doc-port"]) == {"title", "publisher", "url", "published", "kind", "text"}
     usage = {"model_calls", "prompt_tokens", "completion_tokens", "seconds", "cost"}
     assert usage <= set(data["run"]["usage"])

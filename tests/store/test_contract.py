@@ -73,6 +73,14 @@ def test_only_what_was_surely_published_by_the_day_is_found(store, search, when,
 
 
 @pytest.mark.parametrize("search", SEARCHES)
+def test_a_later_document_is_not_found_however_near_it_is(store, search):
+    """Asked for one passage in the very words of a later document, the store gives an earlier one."""
+    late = BY_NAME["flood"][1][1].text
+    (found,) = getattr(store, search)(late, limit=1, when=TimeLimit(as_of=date(2016, 5, 2)))
+    assert found.document_id == BY_NAME["bridge"][0].id
+
+
+@pytest.mark.parametrize("search", SEARCHES)
 @pytest.mark.parametrize("limit", [0, -1])
 def test_no_limit_no_passages(store, search, limit):
     """A limit below one finds nothing."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from agent.domain import (
+    Check,
+    CheckKind,
     Claim,
     Document,
     Evidence,
@@ -19,6 +21,7 @@ from agent.domain import (
 from agent.errors import AgentError, StoreError, TransientModelError
 from agent.sources import Sources
 from agent.stages.checks import compare
+from agent.stages.checks.instructions import instruction_in
 from agent.stages.decide import check_verdict, decide
 from agent.stages.judge import Judgement, StanceJudge
 from agent.stages.queries import plan_queries
@@ -38,6 +41,8 @@ class Attempt:
         self._evidence: tuple[Evidence, ...] = ()
         self._documents: dict[str, Document] = {}
         self._dropped = 0
+        self._orders: dict[str, str] = {}
+        """By passage, the words with which it gives its reader orders."""
 
     @property
     def has_evidence(self) -> bool:
@@ -45,7 +50,11 @@ class Attempt:
         return any(piece.stance is not Stance.NEUTRAL for piece in self._evidence)
 
     async def look(self, number: int) -> None:
-        """One round: queries, retrieval, judgement of what is new."""
+        """One round: queries, retrieval, judgement of what is new.
+
+        A passage that gives its reader orders is not shown to the judge: they could sway it about the others, too. It
+        stays among the evidence, for neither side.
+        """
         self._stage = "queries"
         queries = plan_queries(self._claim, round=number)
         self._queries += queries
@@ -55,9 +64,27 @@ class Attempt:
         self._hits += new
         self._documents |= self._sources.documents(tuple({hit.passage.document_id: None for hit in new}))
         self._stage = "judge"
-        judged: Judgement = await self._judge.judge(self._claim, new, self._documents)
+        self._orders |= {hit.passage.id: words for hit in new if (words := self._order_in(hit))}
+        read = tuple(hit for hit in new if hit.passage.id not in self._orders)
+        judged: Judgement = await self._judge.judge(self._claim, read, self._documents)
         self._evidence += judged.evidence
+        self._evidence += tuple(self._set_aside(hit) for hit in new if hit.passage.id in self._orders)
         self._dropped += judged.dropped_citations
+
+    def _order_in(self, hit: Hit) -> str:
+        """The order in what a judge would be shown of a hit."""
+        document = self._documents[hit.passage.document_id]
+        return instruction_in(f"{document.publisher or ''}\n{document.title}\n{hit.passage.text}")
+
+    def _set_aside(self, hit: Hit) -> Evidence:
+        return Evidence(
+            claim_id=self._claim.id,
+            passage_id=hit.passage.id,
+            document_id=hit.passage.document_id,
+            span=hit.passage.span,
+            origin=hit.origin,
+            stance=Stance.NEUTRAL,
+        )
 
     def conclude(self, *, abstain_below: float) -> Verification:
         """Checks and decision."""
@@ -71,6 +98,10 @@ class Attempt:
             for check in compare(
                 self._claim.text, piece.citation.quote, piece.passage_id, context=texts[piece.passage_id]
             )
+        )
+        checks += tuple(
+            Check(kind=CheckKind.INSTRUCTION, claim_value="", quote_value=words, agrees=False, passage_id=passage)
+            for passage, words in self._orders.items()
         )
         self._stage = "decide"
         verdict = decide(self._evidence, checks, self._documents, abstain_below=abstain_below)

@@ -27,7 +27,7 @@ from agent.domain import (
 from agent.errors import ModelError
 from agent.llm.base import ChatModel, ChatRequest, Message
 from agent.llm.reply import ask, keyed_schema, parse_keyed
-from agent.text import STOP_WORDS, as_data, content_words, numbers
+from agent.text import STOP_WORDS, as_data, content_words, numbers, visible
 from prompts import load
 
 MOST_CLAIMS = 4
@@ -128,7 +128,7 @@ def _context(window: Window) -> str:
 
 def _known_text(window: Window) -> str:
     """All that a claim of this window may draw on."""
-    return " ".join((window.title, *(s.text for s in (*window.before, *window.sentences))))
+    return visible(" ".join((window.title, *(s.text for s in (*window.before, *window.sentences)))))
 
 
 def failed(sentence: Sentence, reason: str) -> Extracted:
@@ -150,8 +150,8 @@ def _extracted(sentence: Sentence, item: _Extraction, window: Window) -> Extract
 def _claims(sentence: Sentence, texts: Sequence[str], kind: ClaimKind, window: Window) -> Iterator[Claim]:
     """One claim for each text that passes the guards; the sentence itself, once, for all that do not or for none."""
     known = _known_text(window)
-    others = [other.text for other in (*window.before, *window.sentences) if other is not sentence]
-    own = " ".join(sentence.text.split())
+    others = [visible(other.text) for other in (*window.before, *window.sentences) if other is not sentence]
+    own = visible(sentence.text)
     seen: set[frozenset[str]] = set()
     for text in texts or (own,):
         passes = _is_grounded(text, known) and _belongs(text, own, others)
@@ -208,7 +208,7 @@ def as_one_claim(text: str) -> Extracted:
     """The ledger line and the claim of a text that is itself a claim, as the user gave it."""
     start = len(text) - len(text.lstrip())
     sentence = Sentence(index=0, span=Span(start=start, end=len(text.rstrip())), text=text.strip())
-    own = " ".join(text.split())
+    own = visible(text)
     claim = Claim(id=claim_id(own, 0), text=own, sentence_index=0, origin=sentence.span, is_sentence=True)
     entry = LedgerEntry(sentence=sentence, status=SentenceStatus.CHECKED, reason="", claim_ids=(claim.id,))
     return Extracted(entry, (claim,))

@@ -1,4 +1,4 @@
-"""A bill of materials of factdesk as it is installed here: a CycloneDX 1.5 document, the same for the same installation.
+"""A bill of materials of factdesk as it is installed here: CycloneDX 1.5, the same for the same installation.
 
     python -m evals.sbom > sbom.json
 
@@ -8,6 +8,7 @@ only lie beside them, such as those of the tests, are left out.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
@@ -115,8 +116,6 @@ def _model(model: ModelFile) -> dict[str, Any]:
 
 def _weights() -> Iterator[dict[str, Any]]:
     """The weights that are shipped in the package."""
-    import hashlib
-
     for path in sorted(files("agent.small").joinpath("weights").iterdir(), key=lambda one: one.name):
         if path.name.endswith(".onnx"):
             content = hashlib.sha256(path.read_bytes()).hexdigest()

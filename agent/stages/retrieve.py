@@ -13,6 +13,9 @@ from agent.store.base import PassageStore, TimeLimit
 _RRF_K = 60
 """Constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)."""
 _OVERFETCH = 4
+_WIDENED = 4
+_WIDEST = 16
+"""Times the first width: so far is searched where one publisher or copies of one text fill the first places."""
 _MOST_PER_PUBLISHER = 2
 _SHINGLE_WORDS = 5
 _COPY_SHARE = 0.6
@@ -57,19 +60,16 @@ def retrieve(
     """The `limit` passages that fit the queries best, best first, without those whose ids were seen.
 
     At most two passages of a publisher and one of several near copies are taken, more only when there
-    is nothing else. Origins are right within one call; `origins_of` joins the hits of several.
+    is nothing else: then it is searched further down. Origins are right within one call; `origins_of` joins the hits
+    of several.
     """
-    width = _OVERFETCH * limit + len(seen)
-    dense = [_ranks(store.search_dense(query.text, limit=width, when=when)) for query in queries]
-    lexical = [_ranks(store.search_lexical(query.text, limit=width, when=when)) for query in queries]
-    passages = {passage.id: passage for leg in (*dense, *lexical) for passage, _ in leg.values()}
-    documents = store.documents(sorted({passage.document_id for passage in passages.values()}))
-    candidates = [
-        _candidate(passage, documents[passage.document_id], dense, lexical)
-        for passage in passages.values()
-        if passage.document_id in documents and when.allows(documents[passage.document_id])
-    ]
-    picked = _pick(candidates, limit=limit, seen=seen)
+    first = width = _OVERFETCH * limit + len(seen)
+    while True:
+        candidates, documents, is_all = _search(queries, store, width=width, when=when)
+        picked, is_crowded = _pick(candidates, limit=limit, seen=seen)
+        if not is_crowded or is_all or width >= _WIDEST * first:
+            break
+        width *= _WIDENED
     origins = origins_of([candidate.passage for candidate in picked], documents)
     return tuple(
         Hit(
@@ -82,6 +82,22 @@ def retrieve(
         )
         for rank, candidate in enumerate(picked, start=1)
     )
+
+
+def _search(
+    queries: Sequence[Query], store: PassageStore, *, width: int, when: TimeLimit
+) -> tuple[list[_Candidate], dict[str, Document], bool]:
+    """What `width` places of each leg hold, its documents, and whether that is all there is."""
+    dense = [_ranks(store.search_dense(query.text, limit=width, when=when)) for query in queries]
+    lexical = [_ranks(store.search_lexical(query.text, limit=width, when=when)) for query in queries]
+    passages = {passage.id: passage for leg in (*dense, *lexical) for passage, _ in leg.values()}
+    documents = store.documents(sorted({passage.document_id for passage in passages.values()}))
+    candidates = [
+        _candidate(passage, documents[passage.document_id], dense, lexical)
+        for passage in passages.values()
+        if passage.document_id in documents and when.allows(documents[passage.document_id])
+    ]
+    return candidates, documents, all(len(leg) < width for leg in (*dense, *lexical))
 
 
 def origins_of(passages: Sequence[Passage], documents: Mapping[str, Document]) -> dict[str, str]:
@@ -154,8 +170,11 @@ def _candidate(passage: Passage, document: Document, dense: _Legs, lexical: _Leg
     )
 
 
-def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str]) -> list[_Candidate]:
-    """The best that are no copies of a better (or seen) one and within the cap; the rest only fills up."""
+def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str]) -> tuple[list[_Candidate], bool]:
+    """The best that are no copies of a better (or seen) one and within the cap; the rest only fills up.
+
+    And whether it had to.
+    """
     ordered = sorted(candidates, key=_order)
     texts = [_shingles(candidate.passage.text) for candidate in ordered if candidate.passage.id in seen]
     kept: list[_Candidate] = []
@@ -165,14 +184,16 @@ def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str])
             break
         if candidate.passage.id in seen:
             continue
-        of_publisher = sum(other.publisher == candidate.publisher for other in kept)
-        text = _shingles(candidate.passage.text)
-        if of_publisher < _MOST_PER_PUBLISHER and not any(_is_copy(text, other) for other in texts):
-            kept.append(candidate)
-            texts.append(text)
-        else:
+        if sum(other.publisher == candidate.publisher for other in kept) >= _MOST_PER_PUBLISHER:
             rest.append(candidate)
-    return sorted((kept + rest)[:limit], key=_order)
+            continue
+        text = _shingles(candidate.passage.text)
+        if any(_is_copy(text, other) for other in texts):
+            rest.append(candidate)
+            continue
+        kept.append(candidate)
+        texts.append(text)
+    return sorted((kept + rest)[:limit], key=_order), len(kept) < limit and bool(rest)
 
 
 def _order(candidate: _Candidate) -> tuple[float, str]:

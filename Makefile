@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DESK := .factdesk
 
-.PHONY: demo chat screenshots test test-models test-ray test-training lint eval bench clean
+.PHONY: demo chat screenshots test test-models test-ray test-training lint eval bench sbom clean
 
 .venv/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -71,6 +71,10 @@ eval: .venv/desk  ## score the small models on the smoke suite
 
 bench: .venv/test  ## speed and cost; figures go to standard output
 	$(BIN)/python -m evals.bench
+
+sbom: .venv/desk  ## a bill of materials of what is installed (CycloneDX)
+	@mkdir -p out
+	$(BIN)/python -m evals.sbom > out/sbom.json
 
 clean:
 	rm -rf .venv .axe build dist out .factdesk

@@ -6,6 +6,8 @@ import asyncio
 from typing import Literal
 
 from agent.domain import (
+    Check,
+    CheckKind,
     Claim,
     Document,
     Evidence,
@@ -20,6 +22,7 @@ from agent.domain import (
 from agent.errors import AgentError, StoreError, TransientModelError
 from agent.sources import Sources
 from agent.stages.checks import compare
+from agent.stages.checks.instructions import instruction_in
 from agent.stages.decide import check_verdict, decide
 from agent.stages.judge import Judgement, StanceJudge
 from agent.stages.queries import plan_queries
@@ -43,6 +46,8 @@ class Attempt:
         self._dropped = 0
         self._round = 0
         self._is_new = False
+        self._orders: dict[str, str] = {}
+        """By passage, the words with which it gives its reader orders."""
 
     def is_settled(self, look_again: LookAgain) -> bool:
         """Whether a further round is not called for, or of no use because the last one found nothing new."""
@@ -50,7 +55,11 @@ class Attempt:
         return is_vain or not self._lack(look_again)
 
     async def look(self, number: int) -> None:
-        """One round: queries, retrieval, judgement of what is new."""
+        """One round: queries, retrieval, judgement of what is new.
+
+        A passage that gives its reader orders is not shown to the judge: they could sway it about the others, too. It
+        stays among the evidence, for neither side.
+        """
         self._stage = "queries"
         reason = self._lack("one_side") if number > 1 else ""
         queries = tuple(q.model_copy(update={"reason": reason}) for q in plan_queries(self._claim, round=number))
@@ -62,8 +71,11 @@ class Attempt:
         self._hits += new
         self._documents |= self._sources.documents(tuple({hit.passage.document_id: None for hit in new}))
         self._stage = "judge"
-        judged: Judgement = await self._judge.judge(self._claim, new, self._documents)
+        self._orders |= {hit.passage.id: words for hit in new if (words := self._order_in(hit))}
+        read = tuple(hit for hit in new if hit.passage.id not in self._orders)
+        judged: Judgement = await self._judge.judge(self._claim, read, self._documents)
         self._evidence += judged.evidence
+        self._evidence += tuple(self._set_aside(hit) for hit in new if hit.passage.id in self._orders)
         self._dropped += judged.dropped_citations
 
     def _lack(self, look_again: LookAgain) -> str:
@@ -73,6 +85,21 @@ class Attempt:
             return "nothing read so far bears on the claim"
         is_one_sided = look_again == "one_side" and len(sides) == 1
         return f"all that was found so far {sides.pop().value} the claim" if is_one_sided else ""
+
+    def _order_in(self, hit: Hit) -> str:
+        """The order in what a judge would be shown of a hit."""
+        document = self._documents[hit.passage.document_id]
+        return instruction_in(f"{document.publisher or ''}\n{document.title}\n{hit.passage.text}")
+
+    def _set_aside(self, hit: Hit) -> Evidence:
+        return Evidence(
+            claim_id=self._claim.id,
+            passage_id=hit.passage.id,
+            document_id=hit.passage.document_id,
+            span=hit.passage.span,
+            origin=hit.origin,
+            stance=Stance.NEUTRAL,
+        )
 
     def conclude(self, *, abstain_below: float) -> Verification:
         """Checks and decision."""
@@ -86,6 +113,10 @@ class Attempt:
             for check in compare(
                 self._claim.text, piece.citation.quote, piece.passage_id, context=texts[piece.passage_id]
             )
+        )
+        checks += tuple(
+            Check(kind=CheckKind.INSTRUCTION, claim_value="", quote_value=words, agrees=False, passage_id=passage)
+            for passage, words in self._orders.items()
         )
         self._stage = "decide"
         verdict = decide(self._evidence, checks, self._documents, abstain_below=abstain_below)

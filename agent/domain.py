@@ -352,6 +352,8 @@ class CheckKind(StrEnum):
     DATE = "date"
     NAME = "name"
     NEGATION = "negation"
+    INSTRUCTION = "instruction"
+    """Nothing is compared: the passage gives its reader orders, `quote_value` holds their first words."""
 
 
 class Check(Data):

@@ -176,6 +176,16 @@ def load_settings(
         raise ConfigError(_first_fault(error, env, overrides or {})) from None
 
 
+def known_secrets(environ: dict[str, str] | None = None, folder: Path | None = None) -> tuple[str, ...]:
+    """The keys in environment and settings file, for those who must not write them; a broken file has none."""
+    env = dict(os.environ) if environ is None else environ
+    try:
+        values = _from_file(env, folder)
+    except ConfigError:
+        values = {}
+    return tuple(str(key) for key in (env.get("OPENAI_API_KEY"), values.get("api_key")) if key)
+
+
 def _first_fault(error: ValidationError, env: dict[str, str], overrides: dict[str, Any]) -> str:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])

@@ -28,8 +28,13 @@ def as_data(text: str) -> str:
     our passage tags and of control tokens such as `<|im_start|>` is broken; straight double quotation marks become
     curly ones, which a small model can repeat inside JSON.
     """
+    return _TAG.sub("‹", visible(text)).replace('"', "”")
+
+
+def visible(text: str) -> str:
+    """One line of what a reader sees of a text: control, format, tag and bidirectional characters are dropped."""
     kept = "".join(char if char.isspace() or unicodedata.category(char)[0] != "C" else "" for char in text)
-    return _TAG.sub("‹", " ".join(kept.split())).replace('"', "”")
+    return " ".join(kept.split())
 
 
 def content_words(text: str) -> list[str]:

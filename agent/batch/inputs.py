@@ -180,9 +180,14 @@ def _jsonl(path: Path) -> Iterator[tuple[int, object]]:
 
 def _json(line: bytes) -> object:
     try:
-        return json.loads(line.removeprefix(b"\xef\xbb\xbf"))
+        return json.loads(line.removeprefix(b"\xef\xbb\xbf"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         return InputError(f"no readable JSON ({type(error).__name__}): mend the line")
+
+
+def _refuse_constant(name: str) -> object:
+    """What Python reads and other programs do not: it would come out again in the results."""
+    raise ValueError(f"{name} is no JSON number")
 
 
 def _csv(path: Path) -> Iterator[tuple[int, object]]:

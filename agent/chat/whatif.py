@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from agent.domain import Document, Label, Stance, Verdict, Verification
+from agent.domain import CheckKind, Document, Label, Stance, Verdict, Verification
 from agent.stages.decide import Sides, likeliest, load_decision, sides_of
 
 _VOICE = 0.9
@@ -19,7 +19,7 @@ def what_would_change(verification: Verification, documents: Mapping[str, Docume
     if verdict is None:
         return ()
     lines = [*_without(verification, verdict, documents), *_with_more(verification, verdict)]
-    blocked = [check for check in verification.checks if not check.agrees]
+    blocked = [check for check in verification.checks if not check.agrees and check.kind is not CheckKind.INSTRUCTION]
     if blocked and verdict.label is not Label.SUPPORTED:
         one = blocked[0]
         value = f"says “{one.quote_value}”" if one.quote_value else "gives none"

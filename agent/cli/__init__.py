@@ -14,7 +14,9 @@ from typer.core import TyperGroup
 from agent.cli import batch, chat, models, report, store, verify
 from agent.cli import eval as evaluation
 from agent.cli.doctor import doctor
+from agent.cli.logs import start_logging
 from agent.errors import AgentError
+from agent.settings import known_secrets
 
 
 class _Commands(TyperGroup):
@@ -57,7 +59,7 @@ app.command("doctor")(doctor)
 
 def main() -> None:
     """Run a command; errors are one sentence on stderr: exit 2 for input and settings, 130 after Ctrl-C."""
-    logging.basicConfig(level=logging.DEBUG if os.environ.get("FACTDESK_DEBUG") else logging.CRITICAL)
+    start_logging(known_secrets(), level=logging.DEBUG if os.environ.get("FACTDESK_DEBUG") else logging.CRITICAL)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a page of code without ✓ must not end a run
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")

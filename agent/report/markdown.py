@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from agent.domain import (
     Check,
+    CheckKind,
     Citation,
     Claim,
     Data,
@@ -158,6 +159,8 @@ def _in_summary(state: State) -> str:
 
 def check_line(check: Check) -> str:
     """A comparison in words."""
+    if check.kind is CheckKind.INSTRUCTION:
+        return f"set aside, because a passage gives its reader orders: {check.quote_value}"
     value = f"the source says {check.quote_value}" if check.quote_value else "the source gives none"
     return f"{check.kind.value}: the claim says {check.claim_value}, {value}"
 

@@ -10,7 +10,8 @@ from agent.domain import Claim, Document, Label, Result, Verdict, Verification
 from agent.report.contract import pair_claims, state_of
 from agent.report.markdown import Quote, quotes_of, web_link
 
-_FORMULA_START = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA_START = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Full-width signs, too: spreadsheets of East Asia read them as the narrow ones."""
 _RATINGS = {Label.REFUTED: 1, Label.CONFLICTING: 3, Label.SUPPORTED: 5}
 
 COLUMNS = (

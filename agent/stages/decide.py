@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from agent.domain import Check, Citation, Data, Document, Evidence, Fit, Label, Stance, Verdict
+from agent.domain import Check, CheckKind, Citation, Data, Document, Evidence, Fit, Label, Stance, Verdict
 
 _UNSCORED = 0.75
 """Probability of a stance whose judge gave none."""
@@ -76,6 +76,7 @@ def decide(
     against = _of_stance(evidence, Stance.REFUTES)
     model = load_decision()
     chances = model.probabilities(sides_of(evidence, checks, surest=model.surest))
+    aside = {check.passage_id for check in checks if check.kind is CheckKind.INSTRUCTION}
     label = likeliest(chances, {piece.stance for piece in (*support, *against)})
     confidence = round(chances[label], 4)
     cited = _cited(label, support, against)
@@ -84,7 +85,13 @@ def decide(
         confidence=confidence,
         abstained=confidence < abstain_below,
         rationale=tuple(piece.citation for piece in cited if piece.citation is not None),
-        justification=_justification(support, against, _blocked_support(evidence, blocked), documents),
+        justification=_justification(
+            support,
+            against,
+            _blocked_support(evidence, blocked),
+            [piece for piece in evidence if piece.passage_id in aside],
+            documents,
+        ),
         origins=len({piece.origin for piece in cited}),
     )
 
@@ -167,6 +174,7 @@ def _justification(
     support: list[Evidence],
     against: list[Evidence],
     blocked: list[Evidence],
+    aside: list[Evidence],
     documents: dict[str, Document],
 ) -> str:
     """What speaks for and against, each part with its quote: made by code, so it says nothing that is not cited."""
@@ -174,6 +182,9 @@ def _justification(
     if blocked:
         names = ", ".join(sorted({_name(documents[piece.document_id]) for piece in blocked}))
         parts.append(f"Not counted as support, because a number, date, name or negation differs: {names}.")
+    if aside:
+        names = ", ".join(sorted({_name(documents[piece.document_id]) for piece in aside}))
+        parts.append(f"Set aside, because a passage gives its reader orders: {names}.")
     said = " ".join(part for part in parts if part)
     return said or "Passages were read, and none of them decides the claim."
 

@@ -28,7 +28,7 @@ from agent.domain import (
 from agent.errors import ModelError
 from agent.llm.base import ChatModel, ChatRequest, Message
 from agent.llm.reply import ask, keyed_schema, parse_keyed
-from agent.text import STOP_WORDS, as_data, content_words, numbers
+from agent.text import STOP_WORDS, as_data, content_words, numbers, visible
 from prompts import load
 
 SKIPPED_BELOW = 0.35
@@ -159,7 +159,7 @@ def _context(window: Window) -> str:
 
 def _known_text(window: Window) -> str:
     """All that a claim of this window may draw on."""
-    return " ".join((window.title, *(s.text for s in (*window.before, *window.sentences))))
+    return visible(" ".join((window.title, *(s.text for s in (*window.before, *window.sentences)))))
 
 
 def failed(sentence: Sentence, reason: str) -> Extracted:
@@ -175,6 +175,8 @@ def unchecked(sentence: Sentence, status: SentenceStatus, reason: str, *, chance
 def _extracted(sentence: Sentence, item: _Extraction, window: Window) -> Extracted:
     texts = [text for text in (" ".join(claim.split()) for claim in item.claims) if text]
     chance = window.chances.get(sentence.index)
+    if not visible(sentence.text):
+        return unchecked(sentence, SentenceStatus.NOT_CHECKABLE, "nothing in it can be read", chance=chance)
     if item.kind == "ambiguous":
         return unchecked(sentence, SentenceStatus.AMBIGUOUS, _REASONS[item.kind], chance=chance)
     if item.kind in _REASONS and not texts and (chance is None or chance < SURE_FROM):
@@ -189,8 +191,8 @@ def _extracted(sentence: Sentence, item: _Extraction, window: Window) -> Extract
 def _claims(sentence: Sentence, texts: Sequence[str], kind: ClaimKind, window: Window) -> Iterator[Claim]:
     """One claim for each text that passes the guards; the sentence itself, once, for all that do not or for none."""
     known = _known_text(window)
-    others = [other.text for other in (*window.before, *window.sentences) if other is not sentence]
-    own = " ".join(sentence.text.split())
+    others = [visible(other.text) for other in (*window.before, *window.sentences) if other is not sentence]
+    own = visible(sentence.text)
     seen: set[frozenset[str]] = set()
     for text in texts or (own,):
         passes = _is_grounded(text, known) and _belongs(text, own, others)
@@ -247,7 +249,7 @@ def as_one_claim(text: str) -> Extracted:
     """The ledger line and the claim of a text that is itself a claim, as the user gave it."""
     start = len(text) - len(text.lstrip())
     sentence = Sentence(index=0, span=Span(start=start, end=len(text.rstrip())), text=text.strip())
-    own = " ".join(text.split())
+    own = visible(text)
     claim = Claim(id=claim_id(own, 0), text=own, sentence_index=0, origin=sentence.span, is_sentence=True)
     entry = LedgerEntry(sentence=sentence, status=SentenceStatus.CHECKED, reason="", claim_ids=(claim.id,))
     return Extracted(entry, (claim,))

@@ -13,6 +13,7 @@ from agent.domain import Claim, claim_id, short_hash
 from agent.errors import ModelError
 from agent.stages.extract import Extracted, Window, failed
 from agent.stages.stance import PairScorer, raw_scores
+from agent.text import visible
 
 LEAST = 0.2
 """Least probability of support that lets a claim pass: measured by `evals.training.guard`, see the model card."""
@@ -90,8 +91,8 @@ def premise_of(one: Extracted, window: Window) -> str:
     """What a claim may follow from: the sentence, behind the title and as much of the text before it as fits."""
     at = one.entry.sentence.index
     before = " ".join(other.text for other in (*window.before, *window.sentences) if other.index < at)
-    context = " ".join(f"{window.title}. {before[-_CONTEXT_CHARACTERS:]}".split()).lstrip(". ")
-    return f"{context} {' '.join(one.entry.sentence.text.split())}".strip()
+    context = visible(f"{window.title}. {before[-_CONTEXT_CHARACTERS:]}").lstrip(". ")
+    return f"{context} {visible(one.entry.sentence.text)}".strip()
 
 
 def _kept(one: Extracted, all_stopped: Container[tuple[int, str]]) -> Extracted:
@@ -108,7 +109,7 @@ def _kept(one: Extracted, all_stopped: Container[tuple[int, str]]) -> Extracted:
 
 
 def _own_claim(one: Extracted, stopped: Claim) -> Claim:
-    text = " ".join(one.entry.sentence.text.split())
+    text = visible(one.entry.sentence.text)
     update = {"id": claim_id(text, one.entry.sentence.index), "text": text, "is_sentence": True, "speaker": None}
     return stopped.model_copy(update=update)
 

@@ -13,8 +13,8 @@ from agent.store.base import PassageStore, TimeLimit
 _RRF_K = 60
 """Constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)."""
 _OVERFETCH = 4
-_WIDER, _WIDEST = 4, 1000
-"""How much wider, and how wide at most, is searched when what was found is mostly copies."""
+_WIDENED = (4, 16)
+"""Times as wide is searched where one publisher or copies of one text fill the first places."""
 _MOST_PER_PUBLISHER = 2
 _SHINGLE_WORDS = 5
 _COPY_SHARE = 0.6
@@ -67,17 +67,20 @@ def retrieve(
     """The `limit` passages that fit the queries best, best first, without those whose ids were seen.
 
     At most two passages of a publisher and one of several near copies are taken, more only when there
-    is nothing else. A flood of copies hides nothing: while there is more, it is looked for. Origins are right
-    within one call; `origins_of` joins the hits of several.
+    is nothing else: then it is searched further down, and if that brings nothing else, the first search holds. Origins
+    are right within one call; `origins_of` joins the hits of several.
     """
     width = _OVERFETCH * limit + len(seen)
     found = _search(queries, store, width, when)
-    while found.is_cut and width < _WIDEST and not _has_enough(found.candidates, limit=limit, seen=seen):
-        width *= _WIDER
-        found = _search(queries, store, width, when)
-    candidates, documents = found.candidates, found.documents
-    picked = _pick(candidates, limit=limit, seen=seen)
-    origins = origins_of([candidate.passage for candidate in picked], documents)
+    picked, apart = _pick(found.candidates, limit=limit, seen=seen)
+    for times in _WIDENED:
+        if apart == len(picked) or not found.is_cut:
+            break
+        wider = _search(queries, store, times * width, when)
+        better, more = _pick(wider.candidates, limit=limit, seen=seen)
+        if more > apart:
+            found, picked, apart = wider, better, more
+    origins = origins_of([candidate.passage for candidate in picked], found.documents)
     return tuple(
         Hit(
             passage=candidate.passage,
@@ -180,20 +183,11 @@ def _candidate(passage: Passage, document: Document, queries: Sequence[Query], l
     )
 
 
-def _has_enough(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str]) -> bool:
-    """Whether there are `limit` passages that were not seen and are no copies of each other."""
-    texts: list[_Shingles] = []
-    for candidate in candidates:
-        text = _shingles(candidate.passage.text)
-        if candidate.passage.id not in seen and not any(_is_copy(text, other) for other in texts):
-            texts.append(text)
-            if len(texts) == limit:
-                return True
-    return False
+def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str]) -> tuple[list[_Candidate], int]:
+    """The best that are no copies of a better (or seen) one and within the cap; the rest only fills up.
 
-
-def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str]) -> list[_Candidate]:
-    """The best that are no copies of a better (or seen) one and within the cap; the rest only fills up."""
+    And how many there were before it had to.
+    """
     ordered = sorted(candidates, key=_order)
     texts = [_shingles(candidate.passage.text) for candidate in ordered if candidate.passage.id in seen]
     kept: list[_Candidate] = []
@@ -203,14 +197,16 @@ def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str])
             break
         if candidate.passage.id in seen:
             continue
-        of_publisher = sum(other.publisher == candidate.publisher for other in kept)
-        text = _shingles(candidate.passage.text)
-        if of_publisher < _MOST_PER_PUBLISHER and not any(_is_copy(text, other) for other in texts):
-            kept.append(candidate)
-            texts.append(text)
-        else:
+        if sum(other.publisher == candidate.publisher for other in kept) >= _MOST_PER_PUBLISHER:
             rest.append(candidate)
-    return sorted((kept + rest)[:limit], key=_order)
+            continue
+        text = _shingles(candidate.passage.text)
+        if any(_is_copy(text, other) for other in texts):
+            rest.append(candidate)
+            continue
+        kept.append(candidate)
+        texts.append(text)
+    return sorted((kept + rest)[:limit], key=_order), len(kept)
 
 
 def _order(candidate: _Candidate) -> tuple[float, str]:

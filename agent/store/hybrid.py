@@ -216,7 +216,7 @@ class Store:
             if text in self._queries:
                 self._queries.move_to_end(text)
                 return self._queries[text]
-        vector: Vectors = self._embedder.embed([text])[0]
+        vector: Vectors = _vectors_of([text], self._embedder)[0]
         with self._lock:
             self._queries[text] = vector
             while len(self._queries) > _QUERIES_KEPT:
@@ -233,7 +233,7 @@ class Store:
         vectors = np.zeros((len(texts), self._embedder.dimension), dtype=np.float32)
         for start in range(0, len(texts), _EMBED_BATCH):
             part = texts[start : start + _EMBED_BATCH]
-            vectors[start : start + len(part)] = self._embedder.embed(part)
+            vectors[start : start + len(part)] = _vectors_of(part, self._embedder)
             progress(len(part))
         ends = np.cumsum([len(passages) for _, passages in items])[:-1]
         parts = np.split(vectors, ends) if items else []
@@ -285,6 +285,22 @@ class Store:
             _, others = self._record.vectors(found, when=_ANY_TIME)
             if id_ not in found and not np.any(others @ vector > 1 - 1e-4):
                 yield f"passage {id_!r} is not found by its own vector"
+
+
+def _vectors_of(texts: Sequence[str], embedder: Embedder) -> Vectors:
+    """The vectors of some texts, proved to be what the role of an embedder promises.
+
+    Raises:
+        StoreError: another number of vectors, of another length, or numbers that are none; nothing is written then.
+    """
+    found = embedder.embed(texts)
+    wanted = (len(texts), embedder.dimension)
+    if found.shape != wanted or not np.isfinite(found).all():
+        raise StoreError(
+            f"embedder {embedder.id!r} gave vectors of shape {found.shape!r} for {wanted!r}, or numbers that are none: "
+            "check its files with `factdesk models check`"
+        )
+    return found
 
 
 def rebuild_store(folder: Path, embedder: Embedder, *, chroma_url: str | None = None) -> int:

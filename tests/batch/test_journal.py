@@ -105,6 +105,17 @@ def test_inputs_of_every_kind_one_at_a_time(tmp_path):
     assert [row.place for row in read_inputs([str(tmp_path / "*.txt")])] == [str(tmp_path / "a.txt")]
 
 
+@pytest.mark.parametrize(
+    "line", ['{"text": "A.", "n": NaN}', '{"text": "A.", "n": [-Infinity]}', "[" * 100_000, '{"text": "A."', "\xff"]
+)
+def test_a_hostile_line_is_a_rejected_row(tmp_path, line):
+    """What other programs could not read again, what is nested too deeply, what is no JSON; the next one counts."""
+    (tmp_path / "a.jsonl").write_text(line + '\n{"text": "B."}\n', encoding="latin-1")
+    bad, good = read_inputs([str(tmp_path)])
+    assert (bad.article, good.article.text) == (None, "B.")
+    assert "no readable JSON" in bad.reason
+
+
 def test_parquet_in_and_out(tmp_path):
     """Types survive; extra columns come through; a row without a text is a row; a broken file is one too."""
     pa = pytest.importorskip("pyarrow")

@@ -44,7 +44,7 @@ def test_failure_row():
     assert (row["label"], row["failure_stage"], row["failure_kind"]) == ("", "judge", "transient")
 
 
-@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
+@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1+1", "\uff20A1"])
 def test_no_formula(start):
     """A cell a spreadsheet would run begins with an apostrophe."""
     result = sample_result()

@@ -160,6 +160,19 @@ def test_two_passages_of_a_publisher_at_most() -> None:
     assert names(retrieve([query()], store, limit=3, when=ALWAYS)) == ["a", "b", "d"]
 
 
+@pytest.mark.parametrize(
+    ("crowd", "widths", "found"), [(3, [20], True), (40, [20, 80], True), (500, [20, 80, 320], False)]
+)
+def test_who_fills_the_first_places_does_not_hide_the_others(crowd: int, widths: list[int], *, found: bool) -> None:
+    """One publisher's texts before everything else: it is searched further down, up to sixteen times as far."""
+    names_of = [f"crowd{number}" for number in range(crowd)]
+    sources = [*(document(name, publisher="Courier") for name in names_of), document("genuine", publisher="Post")]
+    store = ScriptedStore(sources, {"q": [*names_of, "genuine"]})
+    hits = retrieve([query()], store, limit=5, when=ALWAYS)
+    assert ("genuine" in names(hits)) is found
+    assert [width for leg, _, width, _ in store.asked if leg == "dense"] == widths
+
+
 def test_one_passage_of_several_copies() -> None:
     """A wire copy with another first line gives way to a text of its own."""
     sources = [document("a", STORY), document("b", f"LONDON (Reuters) - {STORY}"), document("c")]

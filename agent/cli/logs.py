@@ -1,0 +1,52 @@
+"""Log lines on standard error: an event is one line, no control character comes through, and no key."""
+
+from __future__ import annotations
+
+import logging
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_KEYS = re.compile(
+    r"\b(?P<kept>sk-|bearer\s+|api[-_]?key[\"']?\s*[:=]\s*[\"']?|[?&]?token=)[^\s\"',)}&]{6,}", re.IGNORECASE
+)
+"""What looks like a key, whoever's it is."""
+_MASK = "***"
+
+
+class SafeFormatter(logging.Formatter):
+    """Writes an event on one line; the lines of a traceback are indented, so that none can pass for an event.
+
+    Args:
+        secrets: texts that are written as `***`, besides all that look like a key.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        super().__init__("%(levelname)s:%(name)s:%(message)s")
+        self._secrets = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the name is logging's)
+        """The event without its traceback, its line ends escaped."""
+        return super().formatMessage(record).replace("\n", "\\n")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The event and its traceback."""
+        text = super().format(record)
+        for secret in self._secrets:
+            text = text.replace(secret, _MASK)
+        first, *rest = _KEYS.sub(rf"\g<kept>{_MASK}", text).split("\n")
+        return "\n".join([_escaped(first), *(f"  | {_escaped(line)}" for line in rest)])
+
+
+def start_logging(secrets: Iterable[str], *, level: int) -> None:
+    """Send all log events of this process to standard error, safely."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(SafeFormatter(secrets))
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+def _escaped(line: str) -> str:
+    return "".join(
+        repr(character)[1:-1] if unicodedata.category(character)[0] in "CZ" and character != " " else character
+        for character in line
+    )

@@ -98,7 +98,7 @@ def _ref(package: Distribution) -> str:
 
 def _package(package: Distribution) -> dict[str, Any]:
     found = {"type": "library", "bom-ref": _ref(package), "name": _name(package), "version": package.version}
-    licence = package.metadata["License-Expression"] if "License-Expression" in package.metadata else ""
+    licence = (package.metadata.get_all("License-Expression") or [""])[0]
     known = {"licenses": [{"expression": licence}]} if licence else {}
     return found | {"purl": _ref(package)} | known
 

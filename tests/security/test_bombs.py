@@ -14,7 +14,7 @@ from lxml import etree
 
 from agent.errors import InputError
 from agent.ingest.read import read_document
-from tests.ingest.files import docx_of
+from tests.ingest.files import _assembled, docx_of
 
 CHILD = """
 import resource, sys
@@ -39,14 +39,13 @@ def pdf_bomb(size):
     packer = zlib.compressobj(9)
     packed = packer.compress(b"BT /F1 12 Tf (The bridge) Tj ET\n")
     packed += b"".join(packer.compress(b" " * 1_000_000) for _ in range(size // 1_000_000)) + packer.flush()
-    objects = [
+    return _assembled([
         b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R >>",
+        b"<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 5 0 R /Resources << /Font << /F1 3 0 R >> >> >>",
         b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(packed), packed),
-    ]
-    body = b"%PDF-1.4\n" + b"".join(b"%d 0 obj\n%s\nendobj\n" % one for one in enumerate(objects, 1))
-    return body + b"trailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n0\n%%EOF\n"
+    ])  # fmt: skip
 
 
 def word_with(document_type, paragraph):
@@ -64,21 +63,27 @@ def word_with(document_type, paragraph):
 
 
 @pytest.mark.parametrize(
-    ("data", "name"),
+    ("data", "name", "reason"),
     [
-        (pdf_bomb(200_000_000), "a.pdf"),
-        (gzip.compress(bytes(50_000_000)), "a.gz"),
-        (gzip.compress(bytes(50_000_000)), "a.txt"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100, "a.txt"),
-        (b"a" * 20_000_001, "a.txt"),
+        (pdf_bomb(200_000_000), "a.pdf", "LimitReachedError"),
+        (gzip.compress(bytes(50_000_000)), "a.gz", "unknown format"),
+        (gzip.compress(bytes(50_000_000)), "a.txt", "not"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100, "a.txt", "not"),
+        (b"a" * 20_000_001, "a.txt", "more than 20,000,000 bytes"),
     ],
     ids=["pdf", "gz", "gzip as text", "picture", "long word"],
 )
-def test_it_is_refused_within_a_gigabyte(data, name):
+def test_it_is_refused_within_a_gigabyte(data, name, reason):
     """With a sentence, not a traceback."""
     code, said, broke = in_a_child(data, name)
     assert (code, broke) == (0, "")
     assert said.startswith("refused: ")
+    assert reason in said
+
+
+def test_a_small_pdf_of_that_kind_is_read():
+    """So it is its size for which the large one is refused."""
+    assert read_document(None, data=pdf_bomb(1_000_000), name="a.pdf").text == "The bridge"
 
 
 def test_a_deep_page_ends_in_a_text_or_an_error():

@@ -59,3 +59,4 @@ def test_copies_under_many_names_are_one_voice(tmp_path, count):
     """Near copies share an origin, whoever signs them."""
     found = verdict(tmp_path, (*GENUINE, *planted(count, ALIKE, "Courier {n}")))
     assert found.label is not Label.SUPPORTED
+    assert found.origins <= 3  # the two genuine ones and the copies

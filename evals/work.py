@@ -175,7 +175,8 @@ def prompts_of(task: Task, settings: Settings) -> tuple[str, ...]:
     if task.plan.solver != PIPELINE:
         return (task.plan.solver,) if task.plan.solver in NEEDS_MODEL else ()
     extracts = task.stage == "extract" or task.suite.kind is SuiteKind.ARTICLE
-    judges = task.stage not in {"extract", "retrieve"} and settings.judge == "model"
+    asks = settings.judge == "model" or settings.thorough
+    judges = task.stage not in {"extract", "retrieve"} and asks
     return (("extract",) if extracts else ()) + ((prompt_name(settings.quote_by),) if judges else ())
 
 

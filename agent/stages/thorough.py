@@ -1,8 +1,8 @@
 """A second opinion: the first judge reads every passage, the language model the best of them again.
 
 Where both gave probabilities they are pooled log-linearly, as in `reading`: a linear read-out of both, to be fitted on
-gold (`evals.training.fit_thorough`). What ships is the default, half the weight for the language model, and not fitted
-yet. A side that comes out must have a citation of one of the two.
+gold (`evals.training.fit_thorough`). The embedded language model has hardly any weight in what ships: it adds hardly
+anything. A side that comes out must have a citation of one of the two.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Blend(Data):
     refutes_bias: float = 0
     """Added to the log-probability of refutes."""
     neutral_bias: float = 0
-    least: float = Field(default=0.5, ge=0, le=1)
+    least: float = Field(default=0.35, ge=0, le=1)
     """A side is taken from this probability on."""
     fitted: Fit | None = None
 

@@ -18,7 +18,7 @@ from evals.rescore import rescore
 from evals.run import CaseDone, SuiteReady, resume, run_suite
 from evals.runs import RunFolder, find_run, list_runs
 from evals.suites import load_suite
-from evals.work import Parts, Plan
+from evals.work import Parts, Plan, prompts_of, task_of
 from tests.desk import answer, settings_for
 from tests.evals.suite import write_rows, write_suite
 
@@ -307,7 +307,7 @@ from agent.llm.fake import ScriptedModel
 from agent.store.memory import HashEmbedder
 from evals.run import run_suite
 from evals.suites import load_suite
-from evals.work import Parts, Plan
+from evals.work import Parts, Plan, prompts_of, task_of
 from tests.desk import answer, settings_for
 
 def script(request):
@@ -349,3 +349,14 @@ def test_results_hold_no_time(suite, settings):
     assert "started" not in json.dumps(told)
     assert "seconds" not in json.dumps(told)
     assert folder.spent.seconds_per_case.keys() == {"c1", "c2", "c3", "c4", "c5"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "prompts"),
+    [({"judge": "small"}, ()), ({"judge": "small", "thorough": True}, ("judge",)), ({}, ("judge",))],
+)
+def test_a_judge_that_asks_the_language_model_is_given_one(suite, settings, chosen, prompts):
+    """Also where the model is only a second opinion; a run that asks none needs none."""
+    task = task_of(Plan(suite=suite, stage="verdict"), load_suite(suite))
+    found = prompts_of(task, settings.model_copy(update=chosen))
+    assert found == prompts

@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -192,7 +193,9 @@ def _first_fault(error: ValidationError, env: dict[str, str], overrides: dict[st
     variable = next((key for key, field in _ENVIRONMENT.items() if field == name and env.get(key)), "the settings file")
     where = "" if overrides.get(name) is not None else f" of {variable}"
     if first["type"] == "extra_forbidden":
-        return f"there is no setting {name!r}{where}: remove it; there are {', '.join(Settings.model_fields)}"
+        alike = get_close_matches(name, Settings.model_fields, n=3)
+        meant = f" or write {' or '.join(map(repr, alike))}" if alike else ""
+        return f"there is no setting {name!r}{where}: remove it{meant}; `factdesk verify --show-settings` lists all"
     shown = "" if "key" in name else f" {first['input']!r}"
     return f"setting {name!r}{shown}{where} is not allowed: {first['msg'].removeprefix('Value error, ')}"
 

@@ -116,6 +116,7 @@ def test_settings_that_make_no_sense_are_named(desk, variables, says):
     [
         ("colour = 'red'", ["'colour'", "remove it"]),
         ("passages = 'many'", ["'passages'", "'many'", "settings file"]),
+        ("windows = 5", ["'windows'", "'window'"]),
         ("cache_dir = 5", ["'cache_dir'", "5"]),
         ("as_of = 20190304", ["'as_of'", "YYYY-MM-DD"]),
         ("passages = ", ["factdesk.toml", "mend"]),

@@ -22,6 +22,8 @@ from agent.domain import Data
 from agent.llm.opening import Turns, opening_path, take_up
 
 _LOOK_SECONDS = 0.5
+_LOCK_TRIES = 40
+_LOCK_SECONDS = 0.025
 _PROMPT_CACHE_MIB = 512
 """The default of 8 GiB would let the server grow far beyond the size of the model."""
 
@@ -103,13 +105,22 @@ def serve(config: ServerConfig, start: Callable[[ServerConfig], Engine]) -> None
 
     The locks stay held: the process has to end right after.
     """
-    if lock(server_lock(config.folder), "alone", wait=False) is None:
+    if not _is_the_only_one(config.folder):
         raise SystemExit(f"another server is running in {str(config.folder)!r}")
     engine = start(config)
     _write_state(config, urlsplit(engine.listening_address).port or 0)
     while lock(clients_lock(config.folder), "alone", wait=False) is None:
         time.sleep(_LOOK_SECONDS)
     state_path(config.folder).unlink(missing_ok=True)
+
+
+def _is_the_only_one(folder: Path) -> bool:
+    """Take the server's lock for good; clients who look whether it is held hold it for an instant themselves."""
+    for _ in range(_LOCK_TRIES):
+        if lock(server_lock(folder), "alone", wait=False) is not None:
+            return True
+        time.sleep(_LOCK_SECONDS)
+    return False
 
 
 def start_llama(config: ServerConfig) -> Engine:

@@ -17,7 +17,7 @@ from agent.small.base import Vectors
 _SCHEMA = 1
 _BATCH = 1000
 """Chroma refuses more than some five thousand rows in one call."""
-_HNSW = {"space": "cosine", "ef_construction": 100, "ef_search": 100, "max_neighbors": 16}
+_HNSW = {"space": "cosine", "ef_construction": 200, "ef_search": 100, "max_neighbors": 32}
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,15 @@ from agent.small.base import Embedder, Vectors
 from agent.store.base import TimeLimit
 from agent.store.chroma import Collection, DenseIndex, Place, discard
 from agent.store.edits import Edit
-from agent.store.items import Item, batches
-from agent.store.mark import Mark
 from agent.store.record import Entry, RecordStore, fingerprint_of
 from agent.store.report import AddReport, CheckReport
 
 _log = logging.getLogger(__name__)
 
+Item = tuple[Document, tuple[Passage, ...]]
+
+_WRITE_BATCH = 256
+"""Passages written in one transaction."""
 _EMBED_BATCH = 64
 """Passages between two reports of progress."""
 _OVERFETCH = 5
@@ -73,13 +75,11 @@ class Store:
         with ExitStack() as stack:
             if write:
                 stack.enter_context(_writer_lock(folder, create=create))
-            mark = stack.enter_context(closing(Mark(folder / "writing", is_made=write)))
             record = stack.enter_context(closing(_open_record(folder, embedder, write=write, create=create)))
             place = Place(folder / "chroma", chroma_url)
             dense = stack.enter_context(closing(DenseIndex(_collection(record), place, create=write)))
             store = cls(record, dense, embedder, write=write)
-            store._settle_on_opening(is_torn=mark.was_there and chroma_url is None)
-            mark.is_settled = True
+            store._settle_on_opening()
             store._resources = stack.pop_all()
             return store
 
@@ -134,7 +134,7 @@ class Store:
         """
         self._require_write()
         report = AddReport()
-        for given in batches(items):
+        for given in _batches(items):
             batch = self._mended(given)
             held = self._record.fingerprints([document.id for document, _ in batch])
             new = [item for item in batch if held.get(item[0].id) != fingerprint_of(*item)]
@@ -243,9 +243,7 @@ class Store:
         if not self._write:
             raise StoreError(f"store {str(self._record.path.parent)!r} is open to read only: open it with write=True")
 
-    def _settle_on_opening(self, *, is_torn: bool) -> None:
-        if self._write and is_torn:  # Chroma lists vectors of a killed process that its graph does not lead to
-            self._dense.reset()
+    def _settle_on_opening(self) -> None:
         _, passages = self._record.counts()
         is_behind = self._dense.count() != passages
         if self._write and is_behind:
@@ -382,6 +380,29 @@ def _no_store(folder: Path) -> StoreError:
 
 def _no_document(document_id: str) -> StoreError:
     return StoreError(f"no document {document_id!r} in the store: `factdesk store list` shows their ids")
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Some documents at a time, each id once in a batch."""
+    batch: list[Item] = []
+    for item in items:
+        _check_item(item)
+        is_full = sum(len(passages) for _, passages in batch) >= _WRITE_BATCH
+        if is_full or any(document.id == item[0].id for document, _ in batch):
+            yield batch
+            batch = []
+        batch.append(item)
+    if batch:
+        yield batch
+
+
+def _check_item(item: Item) -> None:
+    document, passages = item
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in document.text):
+        raise InputError(f"document {document.id!r} has half characters (surrogates): decode its file anew")
+    for passage in passages:
+        if passage.document_id != document.id or passage.span.of(document.text) != passage.text:
+            raise InputError(f"passage {passage.id!r} is not a slice of document {document.id!r}: cut it anew")
 
 
 def _best(query: Vectors, parts: Iterable[tuple[list[str], Vectors]], limit: int) -> Sequence[str]:

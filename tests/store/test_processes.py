@@ -29,6 +29,11 @@ def start(*words, **options):
     return subprocess.Popen(command, env=environ, text=True, **pipes, **options)
 
 
+def wait_for(process, fits):
+    """Read on until a line fits."""
+    assert any(fits(line.strip()) for line in process.stdout)
+
+
 def write_sources(path, count, first=0):
     rows = (
         {"id": f"d{n}", "text": f"House {n} in Velm has {n * 37 % 1000} windows. It was built by mason{n} in year{n}."}
@@ -64,10 +69,10 @@ def test_killed_in_mid_ingest_the_same_command_finishes_it(tmp_path):
     source, folder = write_sources(tmp_path / "sources.jsonl", count), tmp_path / "store"
     for number in range(KILLS):
         process = start("add", source, folder)
-        for line in process.stdout:
-            if int(line) > 50 * number + moments.randrange(50):
-                break
-        time.sleep(moments.random() / 20)
+        wait_for(process, lambda line, least=50 * number: line.isdigit() and int(line) > least)
+        if number % 2 == 0:
+            wait_for(process, lambda line: line == "index")
+        time.sleep(moments.random() / 50)
         process.kill()
         process.communicate()
         assert process.returncode == -9, "it was done before it could be killed"

@@ -270,7 +270,8 @@ def _outcome(state: State, found: Verification) -> State:
         update={"outcomes": fresh.outcomes | {key: found}, "running": running, "waiting": "", "subject": fresh.subject}
     )
     if key not in state.before:
-        return fresh
+        is_of_article = found.claim.sentence_index is not None
+        return fresh if is_of_article else _say(fresh, tell(act.Tell(what="why", claim_id=key), fresh))
     before = dict(state.before)
     old = before.pop(key)
     fresh = fresh.model_copy(update={"before": before})

@@ -342,3 +342,17 @@ def test_the_model_is_started_before_anybody_asks(tmp_path):
             assert time.monotonic() < end
             time.sleep(0.02)
         assert box.rooms.house.model.requests == []
+
+
+def test_a_statement_of_the_users_own_is_answered_with_its_verdict(client):
+    """Not only with the word that it is being checked: why it came out so, with quotes."""
+    name = client.begin()
+    client.until(name)
+    client.ask(name, "Check this sentence of mine: The mill made 400 tons of flour in 2018.")
+    client.until(name)
+    end = time.monotonic() + 10
+    while not (said := client.show(name)["turns"][-1])["statements"]:
+        assert time.monotonic() < end, said
+        time.sleep(0.05)
+    assert said["statements"][0]["text"].startswith("Claim 5 is ")
+    assert any(ref["label"].startswith("claim") for one in said["statements"] for ref in one["refs"])

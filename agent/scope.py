@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import field_validator
+from pydantic import AfterValidator
 
 from agent.domain import Data, Document, SourceKind, normalise
 
@@ -22,18 +22,21 @@ class Facts(NamedTuple):
     url: str | None
 
 
+def _are_terms(terms: tuple[str, ...]) -> tuple[str, ...]:
+    for term in terms:
+        parse_term(term)
+    return terms
+
+
+Terms = Annotated[tuple[str, ...], AfterValidator(_are_terms)]
+"""Names of sources, as `parse_term` reads them."""
+
+
 class Scope(Data):
     """Sources that are looked at: those that a term of `only` names (all, if it is empty), but none of `exclude`."""
 
-    only: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-
-    @field_validator("only", "exclude")
-    @classmethod
-    def _are_terms(cls, terms: tuple[str, ...]) -> tuple[str, ...]:
-        for term in terms:
-            parse_term(term)
-        return terms
+    only: Terms = ()
+    exclude: Terms = ()
 
     @property
     def is_all(self) -> bool:

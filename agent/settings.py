@@ -21,7 +21,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from agent.domain import Data
 from agent.errors import ConfigError
-from agent.scope import Scope, parse_term
+from agent.scope import Scope, Terms
 
 Profile = Literal["local", "openai", "compatible"]
 
@@ -94,9 +94,9 @@ class Settings(Data):
 
     as_of: date | None = None
     undated: Literal["drop", "keep"] = "drop"
-    only: tuple[str, ...] = ()
+    only: Terms = ()
     """Sources that are looked at, such as `kind:official` or `domain:example.org`; empty: all."""
-    exclude: tuple[str, ...] = ()
+    exclude: Terms = ()
     """Sources that are not looked at, in the same form."""
     abstain_below: float = Field(default=0, ge=0, le=1)
     passages: int = Field(default=5, ge=1, le=20)
@@ -139,13 +139,6 @@ class Settings(Data):
     def _as_list(cls, value: object) -> object:
         """Also in one string, as `of_result` gives it."""
         return [term.strip() for term in value.split(";") if term.strip()] if isinstance(value, str) else value
-
-    @field_validator("only", "exclude")
-    @classmethod
-    def _are_terms(cls, terms: tuple[str, ...]) -> tuple[str, ...]:
-        for term in terms:
-            parse_term(term)
-        return terms
 
     @property
     def scope(self) -> Scope:

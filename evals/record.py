@@ -30,8 +30,8 @@ class Outcome(Data):
     """Stance stage: what the judge says of the one passage."""
     entry: LedgerEntry | None = None
     """Extract stage: what became of the sentence."""
-    claims: tuple[Claim, ...] = ()
-    """Extract stage: the claims found in it."""
+    claims: tuple[Claim, ...] | None = ()
+    """Extract stage: the claims found in it; None where none were looked for."""
     failure: Failure | None = None
     """The case could not be worked on; never scored as a guess."""
 

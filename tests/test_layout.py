@@ -35,7 +35,7 @@ def test_help_loads_no_model_package():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     loaded = out.split("LOADED")[1].split()
-    assert not {"chromadb", "langchain_core", "openai", "onnxruntime", "numpy", "trafilatura"} & set(loaded)
+    assert not {"chromadb", "langchain_core", "openai", "onnxruntime", "numpy", "pydantic", "trafilatura"} & set(loaded)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

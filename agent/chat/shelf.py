@@ -36,6 +36,10 @@ class Shelf:
         base = self._base.documents(rest) if self._base is not None else {}
         return {key: (own | base)[key] for key in ids if key in own or key in base}
 
+    def publishers(self) -> frozenset[str]:
+        """Who published what is in either."""
+        return frozenset[str]().union(*(store.publishers() for store in (self._base, self._own) if store is not None))
+
     def search_dense(self, text: str, *, limit: int, when: TimeLimit) -> tuple[Passage, ...]:
         """Nearest in meaning of both, by the similarity to the text."""
         legs = self._legs("dense", text, limit=limit, when=when)

@@ -16,7 +16,6 @@ from agent.cli import eval as evaluation
 from agent.cli.doctor import doctor
 from agent.cli.logs import start_logging
 from agent.errors import AgentError
-from agent.settings import known_secrets
 
 
 class _Commands(TyperGroup):
@@ -57,9 +56,15 @@ app.add_typer(models.app, name="models")
 app.command("doctor")(doctor)
 
 
+def _secrets() -> tuple[str, ...]:
+    from agent.settings import known_secrets
+
+    return known_secrets()
+
+
 def main() -> None:
     """Run a command; errors are one sentence on stderr: exit 2 for input and settings, 130 after Ctrl-C."""
-    start_logging(known_secrets(), level=logging.DEBUG if os.environ.get("FACTDESK_DEBUG") else logging.CRITICAL)
+    start_logging(_secrets, level=logging.DEBUG if os.environ.get("FACTDESK_DEBUG") else logging.CRITICAL)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a page of code without ✓ must not end a run
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cached_property
 
 _KEYS = re.compile(
     r"\b(?P<kept>sk-|bearer\s+|api[-_]?key[\"']?\s*[:=]\s*[\"']?|[?&]?token=)[^\s\"',)}&]{6,}", re.IGNORECASE
@@ -18,12 +19,17 @@ class SafeFormatter(logging.Formatter):
     """Writes an event on one line; the lines of a traceback are indented, so that none can pass for an event.
 
     Args:
-        secrets: texts that are written as `***`, besides all that look like a key.
+        find_secrets: gives the texts that are written as `***`, besides all that look like a key; asked at the first
+            event, as there mostly is none.
     """
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, find_secrets: Callable[[], Iterable[str]] = tuple) -> None:
         super().__init__("%(levelname)s:%(name)s:%(message)s")
-        self._secrets = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+        self._find_secrets = find_secrets
+
+    @cached_property
+    def _secrets(self) -> list[str]:
+        return sorted({secret for secret in self._find_secrets() if secret}, key=len, reverse=True)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the name is logging's)
         """The event without its traceback, its line ends escaped."""
@@ -38,10 +44,10 @@ class SafeFormatter(logging.Formatter):
         return "\n".join([_escaped(first), *(f"  | {_escaped(line)}" for line in rest)])
 
 
-def start_logging(secrets: Iterable[str], *, level: int) -> None:
+def start_logging(find_secrets: Callable[[], Iterable[str]], *, level: int) -> None:
     """Send all log events of this process to standard error, safely."""
     handler = logging.StreamHandler()
-    handler.setFormatter(SafeFormatter(secrets))
+    handler.setFormatter(SafeFormatter(find_secrets))
     logging.basicConfig(level=level, handlers=[handler])
 
 

@@ -10,7 +10,7 @@ from agent.ingest.read import partial_date, web_address
 from agent.store.edits import Edit
 
 _UNKNOWN = "unknown"
-_KINDS = ", ".join(kind.value for kind in SourceKind)
+_KINDS = tuple(kind.value for kind in SourceKind)
 
 
 def edit_of(given: Mapping[str, str]) -> Edit:
@@ -30,7 +30,7 @@ def _value(name: str, value: str) -> str | None:
     wrong = {
         "published": partial_date(value) is None and "no date: write YYYY, YYYY-MM or YYYY-MM-DD",
         "url": web_address(value) is None and "no address on the web: write http://... or https://...",
-        "kind": value not in _KINDS.split(", ") and f"no kind of source: write one of {_KINDS}",
+        "kind": value not in _KINDS and f"no kind of source: write one of {', '.join(_KINDS)}",
         "title": len(value) > 300 and "too long: write at most 300 characters",
     }
     if wrong.get(name):

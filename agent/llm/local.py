@@ -23,12 +23,12 @@ from agent.llm.local_server import (
     ServerConfig,
     ServerState,
     clients_lock,
-    engine_version,
+    kept_opening,
     lock,
     server_lock,
     state_path,
 )
-from agent.llm.opening import Turns, opening_path
+from agent.llm.opening import Turns
 
 _LOOK_SECONDS = 0.05
 _ANSWER_SECONDS = 5
@@ -191,7 +191,8 @@ def _join_or_start(config: ServerConfig, launch: Launch, on_wait: Callable[[str]
     A server may run that has no state yet: the client that started it was killed meanwhile.
     """
     child: subprocess.Popen[bytes] | None = None
-    reads_first = bool(config.opening) and not is_prepared(config.model_file, config.folder, config.opening)
+    kept = kept_opening(config.folder, config.fingerprint, config.opening)
+    reads_first = bool(config.opening) and not kept.exists()
     seconds = launch.seconds + (_READING_SECONDS if reads_first else 0)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -212,7 +213,7 @@ def _join_or_start(config: ServerConfig, launch: Launch, on_wait: Callable[[str]
 
 def is_prepared(model_file: Path, folder: Path, opening: Turns) -> bool:
     """Whether the opening was read before, so that a start takes it up at once."""
-    return opening_path(folder, _fingerprint(model_file), engine_version(), opening).exists()
+    return kept_opening(folder, _fingerprint(model_file), opening).exists()
 
 
 def _is_served(folder: Path) -> bool:

@@ -148,17 +148,18 @@ def start_llama(config: ServerConfig) -> Engine:
     except RuntimeError as error:  # the engine has said why in the log; a traceback would hide it
         raise SystemExit(f"{str(config.model_file)!r} cannot be served: {error}") from error
     if config.opening:
-        path = opening_path(config.folder, config.fingerprint, engine_version(), config.opening)
+        path = kept_opening(config.folder, config.fingerprint, config.opening)
         take_up(engine.listening_address, config.api_key, path, config.opening)
     return engine
 
 
-def engine_version() -> str:
-    """Version of the engine's package: what one has kept another may not understand; empty where it is missing."""
+def kept_opening(folder: Path, fingerprint: str, opening: Turns) -> Path:
+    """The file of an opening under the engine that is installed: what one has kept another may not understand."""
     try:
-        return version("xllamacpp")
+        engine = version("xllamacpp")
     except PackageNotFoundError:
-        return ""
+        engine = ""
+    return opening_path(folder, fingerprint, engine, opening)
 
 
 def main(start: Callable[[ServerConfig], Engine] = start_llama) -> None:

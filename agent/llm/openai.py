@@ -342,14 +342,7 @@ def _translated(error: Exception, name: str) -> AgentError:
         case openai.APIStatusError():
             wait = _retry_after(error.response.headers)
             return TransientModelError(f"model {name!r}: status {error.status_code}", retry_after=wait)
-        case (
-            openai.OpenAIError()
-            | json.JSONDecodeError()
-            | AttributeError()
-            | TypeError()
-            | LookupError()
-            | ValueError()
-        ):
+        case openai.OpenAIError() | AttributeError() | TypeError() | LookupError() | ValueError():
             return TransientModelError(f"model {name!r}: unreadable answer ({type(error).__name__})")
     return ModelError(f"model {name!r} failed: {type(error).__name__}: {_short(error)}")
 

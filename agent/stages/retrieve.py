@@ -56,6 +56,13 @@ class _Found(NamedTuple):
     """Whether there may be more than was asked for."""
 
 
+class _Picked(NamedTuple):
+    candidates: list[_Candidate]
+    apart: int
+    """How many of them are no copies and within the cap of their publisher."""
+    has_copies: bool
+
+
 def retrieve(
     queries: Sequence[Query],
     store: PassageStore,
@@ -72,15 +79,15 @@ def retrieve(
     """
     width = _OVERFETCH * limit + len(seen)
     found = _search(queries, store, width, when)
-    picked, apart = _pick(found.candidates, limit=limit, seen=seen)
+    picked = _pick(found.candidates, limit=limit, seen=seen)
     for times in _WIDENED:
-        if apart == len(picked) or not found.is_cut:
+        if not _is_crowded(picked, found, store):
             break
         wider = _search(queries, store, times * width, when)
-        better, more = _pick(wider.candidates, limit=limit, seen=seen)
-        if more > apart:
-            found, picked, apart = wider, better, more
-    origins = origins_of([candidate.passage for candidate in picked], found.documents)
+        better = _pick(wider.candidates, limit=limit, seen=seen)
+        if better.apart > picked.apart:
+            found, picked = wider, better
+    origins = origins_of([candidate.passage for candidate in picked.candidates], found.documents)
     return tuple(
         Hit(
             passage=candidate.passage,
@@ -91,8 +98,20 @@ def retrieve(
             origin=origins[candidate.passage.id],
             found_by=candidate.found_by,
         )
-        for rank, candidate in enumerate(picked, start=1)
+        for rank, candidate in enumerate(picked.candidates, start=1)
     )
+
+
+def _is_crowded(picked: _Picked, found: _Found, store: PassageStore) -> bool:
+    """Whether copies, or texts of a few publishers, fill places that others could have, were it searched further down.
+
+    Who published nothing but what was found can be crowded out by copies alone; so a store of one publisher is not
+    searched again and again.
+    """
+    if picked.apart == len(picked.candidates) or not found.is_cut:
+        return False
+    seen = {document.publisher for document in found.documents.values() if document.publisher}
+    return picked.has_copies or not store.publishers() <= seen
 
 
 def origins_of(passages: Sequence[Passage], documents: Mapping[str, Document]) -> dict[str, str]:
@@ -183,15 +202,13 @@ def _candidate(passage: Passage, document: Document, queries: Sequence[Query], l
     )
 
 
-def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str]) -> tuple[list[_Candidate], int]:
-    """The best that are no copies of a better (or seen) one and within the cap; the rest only fills up.
-
-    And how many there were before it had to.
-    """
+def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str]) -> _Picked:
+    """The best that are no copies of a better (or seen) one and within the cap; the rest only fills up."""
     ordered = sorted(candidates, key=_order)
     texts = [_shingles(candidate.passage.text) for candidate in ordered if candidate.passage.id in seen]
     kept: list[_Candidate] = []
     rest: list[_Candidate] = []
+    has_copies = False
     for candidate in ordered:
         if len(kept) == limit:
             break
@@ -202,11 +219,12 @@ def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str])
             continue
         text = _shingles(candidate.passage.text)
         if any(_is_copy(text, other) for other in texts):
+            has_copies = True
             rest.append(candidate)
             continue
         kept.append(candidate)
         texts.append(text)
-    return sorted((kept + rest)[:limit], key=_order), len(kept)
+    return _Picked(sorted((kept + rest)[:limit], key=_order), len(kept), has_copies)
 
 
 def _order(candidate: _Candidate) -> tuple[float, str]:

@@ -52,3 +52,7 @@ class PassageStore(Protocol):
     def documents(self, ids: Sequence[str]) -> dict[str, Document]:
         """The documents with these ids; unknown ids are left out."""
         ...
+
+    def publishers(self) -> frozenset[str]:
+        """Who published its documents, as it is written there; empty for those of which that is not known."""
+        ...

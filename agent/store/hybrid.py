@@ -101,6 +101,10 @@ class Store:
         """The documents with these ids; unknown ids are left out."""
         return self._record.documents(ids)
 
+    def publishers(self) -> frozenset[str]:
+        """Who published its documents, as it is written there; empty for those of which that is not known."""
+        return self._record.publishers()
+
     def list(self) -> tuple[tuple[Document, int], ...]:
         """Every document, by id, with the number of its passages."""
         return tuple(self._record.listing())

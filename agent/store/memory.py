@@ -99,6 +99,10 @@ class MemoryStore:
         """The documents with these ids; unknown ids are left out."""
         return {id_: self._items[id_][0] for id_ in ids if id_ in self._items}
 
+    def publishers(self) -> frozenset[str]:
+        """Who published its documents, as it is written there; empty for those of which that is not known."""
+        return frozenset(document.publisher or "" for document, _ in self._items.values())
+
     def search_dense(self, text: str, *, limit: int, when: TimeLimit) -> tuple[Passage, ...]:
         """The passages closest in meaning, best first, at most `limit`, obeying `when`."""
         query = self._embedder.embed([text])[0]

@@ -10,11 +10,11 @@ import hashlib
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from agent.store.base import TimeLimit
 from agent.store.schema import MIGRATIONS
 from agent.store.words import match_terms
 
+_T = TypeVar("_T")
 _Row = tuple[Any, ...]
 _Values = dict[str, str | int | None]
 
@@ -63,7 +64,7 @@ class RecordStore:
         """
         self.path = path
         self._lock = threading.RLock()
-        self._snapshot: tuple[int, str] | None = None
+        self._found: dict[str, tuple[int, Any]] = {}
         with self._translated():
             self._db = _connect(path, create=made_with is not None)
         try:
@@ -95,12 +96,11 @@ class RecordStore:
 
     def snapshot(self) -> str:
         """Hash over the embedder and every document with its passages; kept until the file changes."""
-        with self._lock:
-            version = self._rows("PRAGMA data_version")[0][0]
-            if self._snapshot is None or self._snapshot[0] != version:
-                prints = [row[0] for row in self._rows("SELECT fingerprint FROM documents")]
-                self._snapshot = (version, snapshot_of(self.embedder_id, prints))
-            return self._snapshot[1]
+        return self._kept("SELECT fingerprint FROM documents", lambda prints: snapshot_of(self.embedder_id, prints))
+
+    def publishers(self) -> frozenset[str]:
+        """Publishers as they are written, empty for an unknown one; kept until the file changes."""
+        return self._kept("SELECT DISTINCT ifnull(publisher, '') FROM documents", frozenset)
 
     def fingerprints(self, ids: Sequence[str]) -> dict[str, str]:
         """Fingerprint of each of these documents that is held."""
@@ -279,8 +279,17 @@ class RecordStore:
                     self._db.execute("ROLLBACK")
                 raise
             finally:
-                self._snapshot = None
+                self._found = {}
                 self._admission.forget()
+
+    def _kept(self, sql: str, made: Callable[[list[str]], _T]) -> _T:
+        """What is made of the one column of a query; asked anew when the file has changed."""
+        with self._lock:
+            version = self._rows("PRAGMA data_version")[0][0]
+            if sql not in self._found or self._found[sql][0] != version:
+                self._found[sql] = (version, made([row[0] for row in self._rows(sql)]))
+            found: _T = self._found[sql][1]
+            return found
 
     def _rows(self, sql: str, values: _Values | None = None) -> list[_Row]:
         with self._lock, self._translated():

@@ -139,7 +139,7 @@ def case_view(score: CaseScore, outcome: Outcome, case: Case | None, corpus: Map
         quotes=tuple(_cited(citation, corpus) for citation in citations),
         gold=tuple(_gold(case, corpus)),
         gold_claims=case.claims or () if isinstance(case, SentenceCase) else (),
-        found_claims=tuple(claim.text for claim in outcome.claims),
+        found_claims=tuple(claim.text for claim in outcome.claims or ()),
         checks=done.checks if done else (),
         searched=tuple(query.text for query in done.queries) if done else (),
         hits=tuple(_hits(outcome, corpus)),

@@ -38,7 +38,9 @@ def score_sentence(case: SentenceCase, outcome: Outcome, *, entails: Entails | N
         update={
             "gold": gold if rated else None,
             "found": found if rated else None,
-            "ratios": _claims(case, [claim.text for claim in outcome.claims], entails),
+            "ratios": {}
+            if outcome.claims is None
+            else _claims(case, [claim.text for claim in outcome.claims], entails),
             "note": outcome.entry.reason,
         }
     )

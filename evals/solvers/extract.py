@@ -77,12 +77,11 @@ class ClassifierSolver:
         self._selector = selector
 
     async def solve(self, case: SentenceCase) -> Outcome:
-        """A ledger entry without claims."""
+        """A ledger entry; no claims are looked for."""
         (chance,) = await asyncio.to_thread(self._selector.chances, [case.text])
         is_checkable = chance >= SURE_FROM
         sentence = Sentence(index=0, span=Span(start=0, end=len(case.text)), text=case.text)
         status = SentenceStatus.CHECKED if is_checkable else SentenceStatus.NOT_CHECKABLE
         reason = "" if is_checkable else f"likelihood {chance:.2f}"
-        return Outcome(
-            case_id=case.id, entry=LedgerEntry(sentence=sentence, status=status, reason=reason, chance=chance)
-        )
+        entry = LedgerEntry(sentence=sentence, status=status, reason=reason, chance=chance)
+        return Outcome(case_id=case.id, entry=entry, claims=None)

@@ -19,7 +19,7 @@ KEY = "canary-7f3a90-of-no-known-form"
 
 def line_of(message, *args, error=None, secrets=(KEY,)):
     record = logging.LogRecord("agent", logging.INFO, "a.py", 1, message, args, error and (type(error), error, None))
-    return SafeFormatter(secrets).format(record)
+    return SafeFormatter(lambda: secrets).format(record)
 
 
 def test_an_event_is_one_line_without_control_characters():

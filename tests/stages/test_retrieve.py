@@ -62,6 +62,9 @@ class ScriptedStore:
     def documents(self, ids: Sequence[str]) -> dict[str, Document]:
         return {key: self._documents[key] for key in ids if key in self._documents}
 
+    def publishers(self) -> frozenset[str]:
+        return frozenset(source.publisher or "" for source in self._documents.values())
+
     def _found(self, names: Sequence[str], limit: int) -> tuple[Passage, ...]:
         return tuple(whole(self._documents[name]) for name in names)[:limit]
 
@@ -171,6 +174,21 @@ def test_who_fills_the_first_places_does_not_hide_the_others(crowd: int, widths:
     hits = retrieve([query()], store, limit=5, when=ALWAYS)
     assert ("genuine" in names(hits)) is found
     assert [width for leg, _, width, _ in store.asked if leg == "dense"] == widths
+
+
+def test_a_store_of_one_publisher_is_searched_once() -> None:
+    """Nothing else is to be found there, however far one looks."""
+    sources = [document(f"d{number}", publisher="Courier") for number in range(400)]
+    store = ScriptedStore(sources, {"q": [source.id for source in sources]})
+    assert len(retrieve([query()], store, limit=5, when=ALWAYS)) == 5
+    assert [width for leg, _, width, _ in store.asked if leg == "dense"] == [20]
+
+
+def test_copies_by_a_publisher_that_was_seen_hide_no_text_of_its_own() -> None:
+    """All publishers of the store are among the first; what is no copy is looked for further down."""
+    copies = [document(f"copy{number}", STORY, publisher=f"Paper {number % 7}") for number in range(60)]
+    store = ScriptedStore([*copies, document("own", publisher="Paper 3")], {"q": [*(one.id for one in copies), "own"]})
+    assert "own" in names(retrieve([query()], store, limit=5, when=ALWAYS))
 
 
 def test_one_passage_of_several_copies() -> None:

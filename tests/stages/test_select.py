@@ -7,6 +7,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.desk import sentence_classifier
 from agent.domain import SentenceStatus
@@ -71,6 +73,18 @@ def test_what_is_left_out_between_is_still_what_came_before():
     (window,) = plan_windows(SENTENCES, document(TEXT), size=4, chances=select(SENTENCES, SELECTOR))
     assert [one.index for one in window.before] == [1]
     assert window.chances == {0: 0.9, 2: 0.4}
+
+
+@given(st.lists(st.floats(0, 1), min_size=4, max_size=4), st.integers(1, 4), st.integers(1, 4))
+def test_every_sentence_is_dismissed_or_in_one_window_whatever_the_chances(chances, size, first):
+    """None is lost, none is twice, and the order is that of the text."""
+    known = {one.index: chance for one, chance in zip(SENTENCES, chances, strict=True)}
+    windows = plan_windows(SENTENCES, document(TEXT), size=size, first=first, chances=known)
+    asked = [one.index for window in windows for one in window.sentences]
+    told = [one.entry.sentence.index for one in dismissed(SENTENCES, known)]
+    assert asked == sorted(asked)
+    assert sorted(asked + told) == [0, 1, 2, 3]
+    assert all(window.sentences for window in windows)
 
 
 def test_without_a_selector_all_are_asked_about():

@@ -211,3 +211,13 @@ def test_no_search_lets_a_late_document_through(empty, dates, as_of, undated, li
         found = [passage.document_id for passage in getattr(empty, search)("harbour report", limit=limit, when=when)]
         assert set(found) <= allowed
         assert len(found) == min(limit, len(allowed))
+
+
+def test_publishers_are_those_of_the_documents_at_the_time(store):
+    """As they are written; an unknown one is empty; a document that goes takes its publisher along."""
+    assert store.publishers() == {document.publisher or "" for document, _ in store.list()}
+    document, _ = ITEMS[0]
+    store.add([(document.model_copy(update={"id": "new", "publisher": "Ferry Post"}), ())])
+    assert "Ferry Post" in store.publishers()
+    store.remove("new")
+    assert "Ferry Post" not in store.publishers()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 _CLAUSE = re.compile(
     r"(?:^|[.!?:;>\])}\u2014-])[\s#*=<>\[({_`-]{0,10}"
@@ -77,8 +78,11 @@ _ANYWHERE = _all_of(
 )
 """What is an order, or the mark of another speaker, wherever it stands."""
 _SHOWN = 80
+_KEPT = 2048
+"""Passages that are remembered: many claims find the same."""
 
 
+@lru_cache(maxsize=_KEPT)
 def instruction_in(text: str) -> str:
     """The words with which a text instructs its reader, the first of them, on one line; empty when there are none."""
     seen = "".join(

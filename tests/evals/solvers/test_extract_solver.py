@@ -63,7 +63,8 @@ def test_a_dismissed_sentence_is_told_without_a_call():
     alone = ClassifierSolver(selector)
     found = [asyncio.run(alone.solve(case(text))) for text in ("What a disgrace!", case().text)]
     assert [one.entry.status for one in found] == [SentenceStatus.NOT_CHECKABLE, SentenceStatus.CHECKED]
-    assert found[1].claims == ()
+    assert found[1].claims is None
+    assert score_sentence(case(claims=("The mill burnt down.",)), found[1], entails=None).ratios == {}
 
 
 def test_without_context_the_sentence_stands_alone():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Literal
 
 from agent.domain import (
@@ -19,7 +20,8 @@ from agent.domain import (
     Verdict,
     Verification,
 )
-from agent.errors import AgentError, StoreError, TransientModelError
+from agent.errors import AgentError, ConfigError, StoreError, TransientModelError
+from agent.settings import Settings
 from agent.sources import Sources
 from agent.stages.checks import compare
 from agent.stages.checks.instructions import instruction_in
@@ -29,6 +31,30 @@ from agent.stages.queries import plan_queries
 from agent.stages.retrieve import origins_of
 
 LookAgain = Literal["nothing", "one_side"]
+
+log = logging.getLogger(__name__)
+
+
+async def attempt(claim: Claim, judge: StanceJudge, sources: Sources, settings: Settings) -> Verification:
+    """Retrieve, judge, check and decide for one claim; what goes wrong becomes a Failure.
+
+    Raises:
+        ConfigError: the model cannot be used at all.
+    """
+    one = Attempt(claim, judge, sources)
+    try:
+        for number in range(1, settings.max_rounds + 1):
+            await one.look(number)
+            if one.is_settled(settings.look_again):
+                break
+        return one.conclude(abstain_below=settings.abstain_below)
+    except ConfigError:
+        raise
+    except AgentError as error:
+        return one.fail(error)
+    except Exception as error:  # a defect of ours in one claim must not end the article
+        log.exception("defect while verifying claim %s", claim.id)
+        return one.fail(error)
 
 
 class Attempt:

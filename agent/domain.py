@@ -226,7 +226,9 @@ class Claim(Data):
     is_sentence: bool = False
     """The extracted claim failed a guard, so its own sentence stands in for it."""
     replaced: tuple[str, ...] = ()
-    """Wordings of the model that the sentence does not entail: it stands in their place."""
+    """Wordings of the model that a guard stopped, as saying what the sentence does not: this stands in their place."""
+    content_of: str | None = None
+    """Id of the claim that this was said: then this is what was said, checked for itself."""
 
 
 def claim_id(text: str, sentence_index: int | None) -> str:

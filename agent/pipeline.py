@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from agent.attempt import Attempt
+from agent.attempt import attempt
 from agent.domain import Claim, Document, Result, Run, Sentence, Usage, Verification
-from agent.errors import AgentError, ConfigError
 from agent.events import ClaimDone, ClaimStarted, Listener, RunStarted, SentenceDone, ignore
 from agent.llm.base import ChatModel
 from agent.runlog import ResultLog
 from agent.settings import Settings
 from agent.sources import Sources
-from agent.stages.extract import Extracted, Window, as_one_claim, extract_window, leave_out, plan_windows
-from agent.stages.guard import Guard, keep_entailed
+from agent.stages.claims import claims_of
+from agent.stages.extract import Extracted, Window, as_one_claim, leave_out, plan_windows
+from agent.stages.facts import facts_of
+from agent.stages.guard import Guard
 from agent.stages.judge import StanceJudge
 from agent.stages.select import Selector, dismissed, select
 from agent.stages.sentences import split_sentences
-
-log = logging.getLogger(__name__)
+from agent.stages.worth import spend
+from agent.together import together
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,9 @@ async def verify_text(article: Document, run: Run, deps: Deps) -> Result:
         chances = await asyncio.to_thread(select, kept, deps.selector)
         for extracted in (*leave_out(sentences[len(kept) :]), *dismissed(kept, chances)):
             _save(extracted, before, deps)
-        windows = plan_windows(kept, article, size=settings.window, first=settings.first_window, chances=chances)
-        await _together([_verify_window(window, slots, before, deps) for window in windows])
+        title = facts_of(article, kept).headed(article.title)
+        windows = plan_windows(kept, title, size=settings.window, first=settings.first_window, chances=chances)
+        await _verify_windows(windows, slots, before, deps)
 
     return await _record(article, run, deps, sentences, work)
 
@@ -68,7 +69,7 @@ async def verify_statement(article: Document, run: Run, deps: Deps) -> Result:
 
     async def work(before: Result) -> None:
         _save(extracted, before, deps)
-        await _together([_verify_and_save(claim, before, deps) for claim in extracted.claims])
+        await together([_verify_and_save(claim, before, deps) for claim in extracted.claims])
 
     return await _record(article, run, deps, (extracted.entry.sentence,), work)
 
@@ -98,31 +99,30 @@ async def verify_claim(claim: Claim, deps: Deps) -> Verification:
     Raises:
         ConfigError: see `verify_text`.
     """
-    attempt = Attempt(claim, deps.judge, deps.sources)
-    try:
-        for number in range(1, deps.settings.max_rounds + 1):
-            await attempt.look(number)
-            if attempt.is_settled(deps.settings.look_again):
-                break
-        return attempt.conclude(abstain_below=deps.settings.abstain_below)
-    except ConfigError:
-        raise
-    except AgentError as error:
-        return attempt.fail(error)
-    except Exception as error:  # a defect of ours in one claim must not end the article
-        log.exception("defect while verifying claim %s", claim.id)
-        return attempt.fail(error)
+    return await attempt(claim, deps.judge, deps.sources, deps.settings)
 
 
-async def _verify_window(window: Window, slots: asyncio.Semaphore, before: Result, deps: Deps) -> None:
-    """Extract a window, then verify its claims side by side."""
-    async with slots:
-        extracted = await extract_window(window, deps.model)
-    if deps.guard is not None:
-        extracted = await asyncio.to_thread(keep_entailed, extracted, window, deps.guard)
-    for one in extracted:
-        _save(one, before, deps)
-    await _together([_verify_and_save(claim, before, deps) for one in extracted for claim in one.claims])
+async def _verify_windows(windows: Sequence[Window], slots: asyncio.Semaphore, before: Result, deps: Deps) -> None:
+    """Each window's claims as soon as it is extracted; with a budget of claims those of all windows, the best first."""
+    most, waiting = deps.settings.max_claims, list[Claim]()
+
+    async def one(window: Window) -> None:
+        async with slots:
+            extracted = await claims_of(window, deps.model, deps.guard, repair=deps.settings.repair)
+        for each in extracted:
+            _save(each, before, deps)
+        claims = [claim for each in extracted for claim in each.claims]
+        if most is None:
+            await together([_verify_and_save(claim, before, deps) for claim in claims])
+        waiting.extend(claims)
+
+    await together([one(window) for window in windows])
+    if most is not None:
+        chosen, left = spend(waiting, most)
+        for unchecked in left:
+            deps.log.save_verification(before.run.id, unchecked, {})
+            deps.listener(ClaimDone(verification=unchecked))
+        await together([_verify_and_save(claim, before, deps) for claim in chosen])
 
 
 async def _verify_and_save(claim: Claim, before: Result, deps: Deps) -> None:
@@ -138,13 +138,3 @@ async def _verify_and_save(claim: Claim, before: Result, deps: Deps) -> None:
 def _save(extracted: Extracted, before: Result, deps: Deps) -> None:
     deps.log.save_entry(before.run.id, extracted.entry, extracted.claims)
     deps.listener(SentenceDone(entry=extracted.entry, claims=extracted.claims))
-
-
-async def _together(work: Sequence[Coroutine[None, None, None]]) -> None:
-    """Run all at once; the first error stops the others and is raised as itself, not as a group."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for one in work:
-                group.create_task(one)
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from errors

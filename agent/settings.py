@@ -55,6 +55,8 @@ _RESULT_FIELDS = (
     "window",
     "first_window",
     "selection",
+    "repair",
+    "max_claims",
     "max_rounds",
     "look_again",
     "max_sentences",
@@ -118,6 +120,10 @@ class Settings(Data):
     """Who says which sentences hold something to check: the language model, or a classifier where it is sure."""
     first_window: int | None = Field(default=None, ge=1, le=40)
     """Sentences for the first one, if not as many: a slow model is sooner done with few."""
+    repair: bool = True
+    """Whether the language model may word claims that a guard stopped once more; one call for a window with such."""
+    max_claims: int | None = Field(default=None, ge=1)
+    """Claims of one article that are verified, those most worth checking first; the others are listed as left out."""
     max_rounds: int = Field(default=2, ge=1, le=5)
     """Rounds of retrieval for one claim."""
     look_again: Literal["nothing", "one_side"] = "nothing"
@@ -227,6 +233,7 @@ def _defaults(values: dict[str, Any]) -> dict[str, Any]:
             "window": 4,
             "first_window": 1,
             "selection": "classifier",
+            "repair": False,
             "timeout": 600,
         }
     elif profile == "openai":

@@ -42,6 +42,11 @@ def content_words(text: str) -> list[str]:
     return [stem(word) for word in (raw.casefold() for raw in _WORD.findall(text)) if word not in STOP_WORDS]
 
 
+def same_statement(text: str) -> tuple[str, ...]:
+    """What two texts have in common that say the same in the same words: all words but articles, in order."""
+    return tuple(word for word in (raw.casefold() for raw in _WORD.findall(text)) if word not in {"a", "an", "the"})
+
+
 @lru_cache(maxsize=8192)
 def stem(word: str) -> str:
     """A word without its commonest English endings; only for comparing words with each other."""

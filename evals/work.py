@@ -212,7 +212,7 @@ def _sentences(task: Task, deps: Deps) -> Solver[SentenceCase]:
     settings = deps.settings
     if task.plan.solver == CLASSIFIER:
         return ClassifierSolver(deps.selector or sentence_classifier(settings))
-    return ExtractSolver(deps.model, window=settings.window, first=settings.first_window, selector=deps.selector)
+    return ExtractSolver(deps.model, settings, guard=deps.guard, selector=deps.selector)
 
 
 def _verdicts(task: Task, deps: Deps, place: Place) -> Solver[ClaimCase]:

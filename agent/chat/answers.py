@@ -12,6 +12,7 @@ from agent.domain import Citation, Claim, Document, Evidence, Label, SentenceSta
 from agent.report.contract import State as Outcome
 from agent.report.contract import state_of
 from agent.report.markdown import NAMES, check_line, count, percent
+from agent.stages.worth import worth
 
 NOTHING = "The run holds nothing about it."
 WHICH_CLAIM = "Which claim? Name its number, or open its card first."
@@ -215,11 +216,11 @@ def _compare(action: Tell, state: State) -> Iterator[Statement]:
 
 
 def _matters(_: Tell, state: State) -> Iterator[Statement]:
-    def rank(claim: Claim) -> tuple[int, float, int]:
+    def rank(claim: Claim) -> tuple[int, float, float]:
         found = state.outcomes[claim.id]
         place = _GRAVITY.index(state_of(found)) if state_of(found) in _GRAVITY else len(_GRAVITY)
         sure = (found.verdict.confidence or 0) if found.verdict else 0
-        return place, -sure, claim.sentence_index or 0
+        return place, -sure * worth(claim), claim.sentence_index or 0
 
     checked = sorted((claim for claim in state.claims if claim.id in state.outcomes), key=rank)
     for claim in checked[:5]:

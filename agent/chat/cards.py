@@ -13,6 +13,7 @@ from agent.errors import InputError
 from agent.report.contract import state_of
 from agent.report.html import QuoteView, card_of
 from agent.report.markdown import NAMES, SYMBOLS, check_line, clean_text, percent, web_link
+from agent.report.notes import Notes
 
 Patch = tuple[str, dict[str, Any]]
 
@@ -170,7 +171,7 @@ def claim_card(state: State, claim_id: str) -> dict[str, Any]:
     if claim is None or result is None:
         raise InputError(f"no claim {claim_id!r} in this conversation")
     found = state.outcomes.get(claim_id)
-    card = card_of(state.number_of(claim_id), claim, found, result=result)
+    card = card_of(state.number_of(claim_id), claim, found, result=result, notes=Notes(result))
     groups = [
         {
             "stance": group.stance.value,
@@ -184,6 +185,7 @@ def claim_card(state: State, claim_id: str) -> dict[str, Any]:
         "origin": clean_text(card.sentence),
         "speaker": clean_text(claim.speaker or ""),
         "kind": claim.kind.value,
+        "notes": [clean_text(note) for note in card.notes],
         "justification": clean_text(card.verdict.justification) if card.verdict else "",
         "abstained": bool(card.verdict and card.verdict.abstained),
         "failure": clean_text(found.failure.message) if found and found.failure else "",

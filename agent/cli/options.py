@@ -43,6 +43,9 @@ ExcludeOption = Annotated[
 AbstainOption = Annotated[
     float | None, typer.Option("--abstain-below", metavar="P", help="Abstain when confidence is lower.")
 ]
+MaxClaimsOption = Annotated[
+    int | None, typer.Option("--max-claims", metavar="N", help="Verify only the N claims most worth checking.")
+]
 JudgeOption = Annotated[
     str | None,
     typer.Option("--judge", help="small: the cross-encoder; reading: a stronger one, too; model: the language model."),

@@ -35,6 +35,7 @@ def verify(
     only: opt.OnlyOption = None,
     exclude: opt.ExcludeOption = None,
     abstain_below: opt.AbstainOption = None,
+    max_claims: opt.MaxClaimsOption = None,
     judge: opt.JudgeOption = None,
     cascade: opt.CascadeOption = None,
     thorough: opt.ThoroughOption = None,
@@ -66,7 +67,7 @@ def verify(
     chosen = {
         "store_dir": store, "profile": profile, "as_of": None if as_of == "article" else as_of, "undated": undated,
         "only": only or None, "exclude": exclude or None,
-        "abstain_below": abstain_below, "judge": judge, "cascade": cascade, "thorough": thorough, "run_dir": run_dir,
+        "abstain_below": abstain_below, "max_claims": max_claims, "judge": judge, "cascade": cascade, "thorough": thorough, "run_dir": run_dir,
     }  # fmt: skip
     settings = load_settings(chosen)
     if show_settings:

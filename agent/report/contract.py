@@ -29,6 +29,8 @@ from agent.domain import (
     Verification,
     text_sha256,
 )
+from agent.stages.facts import Facts, facts_of
+from agent.stages.worth import worth
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -76,6 +78,11 @@ def pair_claims(result: Result) -> tuple[tuple[Claim, Verification | None], ...]
     return tuple((claim, done.get(key)) for key, claim in claims.items())
 
 
+def facts_of_result(result: Result) -> Facts:
+    """What the article says of itself: date, author, place."""
+    return facts_of(result.article, [entry.sentence for entry in result.ledger.entries])
+
+
 def summarise(result: Result) -> Summary:
     """The run in numbers."""
     states = Counter(state_of(verification) for _, verification in pair_claims(result))
@@ -108,6 +115,7 @@ def to_json(result: Result) -> dict[str, Any]:
             "sha256": article.sha256,
             "title": article.title,
             "text": article.text,
+            "facts": facts_of_result(result).model_dump(mode="json"),
         },
         "sentences": [_sentence(entry) for entry in result.ledger.entries],
         "claims": [_claim(claim, verification) for claim, verification in pair_claims(result)],
@@ -155,6 +163,8 @@ def _claim(claim: Claim, verification: Verification | None) -> dict[str, Any]:
         "kind": claim.kind.value,
         "speaker": claim.speaker,
         "replaced": list(claim.replaced),
+        "content_of": claim.content_of,
+        "worth": worth(claim),
         "verdict": _verdict(verdict) if verdict else None,
         "failure": _failure(failure) if failure else None,
         "evidence": [_evidence(row) for row in verification.evidence] if verification else [],

@@ -27,7 +27,7 @@ from agent.domain import (
     Verdict,
     Verification,
 )
-from agent.report.contract import State, Summary, pair_claims, state_of, summarise
+from agent.report.contract import State, Summary, facts_of_result, pair_claims, state_of, summarise
 from agent.report.markdown import (
     NAMES,
     SYMBOLS,
@@ -44,6 +44,7 @@ from agent.report.markdown import (
     summary_line,
     web_link,
 )
+from agent.report.notes import Notes
 from agent.report.searched import Look, looks_of
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ class Card:
     looks: tuple[Look, ...]
     mismatches: tuple[Check, ...]
     matches: tuple[Check, ...]
+    notes: tuple[str, ...]
+    """Where else it stands, and how it was worded."""
 
     @property
     def anchor(self) -> str:
@@ -151,8 +154,9 @@ class SourceView:
 
 def to_html(result: Result) -> str:
     """The whole report as one self-contained page; the same result gives the same bytes."""
+    notes = Notes(result)
     cards = tuple(
-        card_of(number, claim, verification, result=result)
+        card_of(number, claim, verification, result=result, notes=notes)
         for number, (claim, verification) in enumerate(pair_claims(result), 1)
     )
     summary, style = summarise(result), _read("report.css")
@@ -163,6 +167,7 @@ def to_html(result: Result) -> str:
         bars=_bars(summary),
         cards=cards,
         facts=run_facts(result),
+        told=facts_of_result(result),
         paragraphs=_paragraphs(result, cards),
         ledger=_sentences(result, cards),
         result=result,
@@ -197,7 +202,7 @@ def environment() -> Environment:
     return environment
 
 
-def card_of(number: int, claim: Claim, verification: Verification | None, *, result: Result) -> Card:
+def card_of(number: int, claim: Claim, verification: Verification | None, *, result: Result, notes: Notes) -> Card:
     """All that is shown of one claim."""
     verdict = verification.verdict if verification else None
     checks = verification.checks if verification else ()
@@ -215,6 +220,7 @@ def card_of(number: int, claim: Claim, verification: Verification | None, *, res
         looks=looks_of(verification, result.documents) if verification else (),
         mismatches=tuple(check for check in checks if not check.agrees),
         matches=tuple(check for check in checks if check.agrees),
+        notes=notes.of(claim),
     )
 
 

@@ -26,6 +26,7 @@ from agent.domain import (
     Verification,
 )
 from agent.report.contract import State, pair_claims, state_of, summarise
+from agent.report.notes import Notes
 from agent.report.searched import Search, looks_of
 
 SYMBOLS = {
@@ -215,19 +216,23 @@ def _overview(result: Result) -> Iterator[str]:
 def _claims(result: Result) -> Iterator[str]:
     yield "## Claims"
     yield ""
+    notes = Notes(result)
     for number, (claim, verification) in enumerate(pair_claims(result), 1):
         yield f"### {number}. {escape(claim.text)}"
         yield ""
-        yield from _claim_facts(claim, result)
+        yield from _claim_facts(claim, result, notes)
         yield from _outcome(verification, result)
 
 
-def _claim_facts(claim: Claim, result: Result) -> Iterator[str]:
+def _claim_facts(claim: Claim, result: Result, notes: Notes) -> Iterator[str]:
     if claim.origin is not None:
         yield f"Sentence {claim.sentence_index}: “{escape(claim.origin.of(result.article.text))}”"
         yield ""
     if claim.speaker:
         yield f"Said by {escape(claim.speaker)}."
+        yield ""
+    for note in notes.of(claim):
+        yield f"{escape(note)}."
         yield ""
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from agent.domain import Claim, Document, Label, Result, Verdict, Verification
 from agent.report.contract import pair_claims, state_of
 from agent.report.markdown import Quote, quotes_of, web_link
+from agent.report.notes import Notes
+from agent.stages.worth import worth
 
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """Full-width signs, too: spreadsheets of East Asia read them as the narrow ones."""
@@ -24,6 +26,9 @@ COLUMNS = (
     "sentence",
     "kind",
     "speaker",
+    "content_of",
+    "same_as",
+    "worth",
     "state",
     "label",
     "confidence",
@@ -56,7 +61,8 @@ def to_csv(result: Result) -> str:
 
 def claim_rows(result: Result) -> list[dict[str, Any]]:
     """One row a claim, with a value or None for each of `COLUMNS`."""
-    rows = (_row(*pair, result=result) | {"number": number} for number, pair in enumerate(pair_claims(result), 1))
+    notes = Notes(result)
+    rows = (_row(*pair, result=result, notes=notes) | {"number": n} for n, pair in enumerate(pair_claims(result), 1))
     return [{column: row.get(column) for column in COLUMNS} for row in rows]
 
 
@@ -65,13 +71,17 @@ def safe_cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_START) else value
 
 
-def _row(claim: Claim, verification: Verification | None, *, result: Result) -> dict[str, Any]:
+def _row(claim: Claim, verification: Verification | None, *, result: Result, notes: Notes) -> dict[str, Any]:
+    first = notes.first_of(claim)
     row: dict[str, Any] = {
         "id": claim.id,
         "claim": claim.text,
         "sentence_index": claim.sentence_index,
         "kind": claim.kind.value,
         "speaker": claim.speaker,
+        "content_of": claim.content_of,
+        "same_as": first.id if first else None,
+        "worth": worth(claim),
         "state": state_of(verification).value,
     }
     if claim.origin is not None:

@@ -7,10 +7,10 @@ back on the sentence itself. Selection, disambiguation and decomposition follow 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,7 +18,6 @@ from agent.domain import (
     Claim,
     ClaimKind,
     Data,
-    Document,
     LedgerEntry,
     Sentence,
     SentenceStatus,
@@ -69,10 +68,18 @@ class _Extraction(BaseModel):
     claims: list[str] = Field(max_length=MOST_CLAIMS)
 
 
+class _Rewording(BaseModel):
+    """Claims of one sentence, worded once more."""
+
+    model_config = ConfigDict(extra="forbid")
+    claims: list[str] = Field(max_length=MOST_CLAIMS)
+
+
 class Window(Data):
     """Sentences that are sent in one call, with the article before them."""
 
     title: str
+    """With place and date of the article, as far as it says them."""
     before: tuple[Sentence, ...]
     sentences: tuple[Sentence, ...]
     chances: dict[int, float] = Field(default_factory=dict)
@@ -88,7 +95,7 @@ class Extracted(NamedTuple):
 
 def plan_windows(
     sentences: Sequence[Sentence],
-    article: Document,
+    title: str,
     *,
     size: int,
     first: int | None = None,
@@ -98,7 +105,7 @@ def plan_windows(
 
     Args:
         sentences: of the article.
-        article: they are from.
+        title: of the article, with what else of it a claim may need.
         size: most sentences of a window.
         first: most of the first window, if fewer.
         chances: of holding something to check; sentences below `SKIPPED_BELOW` are in no window.
@@ -106,16 +113,14 @@ def plan_windows(
     asked = [one for one in sentences if chances.get(one.index, 1.0) >= SKIPPED_BELOW]
     starts = [0, *range(min(first or size, size), len(asked), size)]
     cuts = [asked[at:end] for at, end in pairwise([*starts, len(asked)]) if at < end]
-    return tuple(_window(cut, sentences, article, chances) for cut in cuts)
+    return tuple(_window(cut, sentences, title, chances) for cut in cuts)
 
 
-def _window(
-    cut: Sequence[Sentence], sentences: Sequence[Sentence], article: Document, chances: Mapping[int, float]
-) -> Window:
+def _window(cut: Sequence[Sentence], sentences: Sequence[Sentence], title: str, chances: Mapping[int, float]) -> Window:
     """What stands before the last sentence of a window and is not in it was before, too: it may say who "he" is."""
     inside = {sentence.index for sentence in cut}
     return Window(
-        title=article.title,
+        title=title,
         before=tuple(one for one in sentences if one.index < cut[-1].index and one.index not in inside),
         sentences=tuple(cut),
         chances={index: chances[index] for index in inside if index in chances},
@@ -143,12 +148,43 @@ def _request(window: Window, keys: Sequence[str]) -> ChatRequest:
         before=_context(window) or "(start)",
         sentences="\n".join(f"[{n}] {as_data(s.text)}" for n, s in enumerate(window.sentences, 1)),
     )
+    return _chat(turns, "extraction", keyed_schema(keys, _Extraction), len(keys))
+
+
+def _chat(turns: Sequence[tuple[str, str]], name: str, schema: dict[str, Any], sentences: int) -> ChatRequest:
     return ChatRequest(
         messages=tuple(Message(role=role, content=text) for role, text in turns),
-        schema_name="extraction",
-        json_schema=keyed_schema(keys, _Extraction),
-        max_tokens=_TOKENS_PER_SENTENCE * len(keys),
+        schema_name=name,
+        json_schema=schema,
+        max_tokens=_TOKENS_PER_SENTENCE * sentences,
     )
+
+
+async def reword(stopped: Sequence[Extracted], window: Window, model: ChatModel) -> tuple[Extracted, ...]:
+    """The same sentences with another wording of the claims that were stopped; the guards of words hold for it, too.
+
+    Raises:
+        ConfigError: the model cannot be used at all.
+        ModelError: it failed.
+    """
+    keys = [f"s{number}" for number in range(1, len(stopped) + 1)]
+    lines = (f"[{n}] {as_data(one.entry.sentence.text)}\nFailed: {_failed_of(one)}" for n, one in enumerate(stopped, 1))
+    turns = load("repair").render(
+        title=as_data(window.title) or "(none)", before=_context(window) or "(start)", sentences="\n".join(lines)
+    )
+    request = _chat(turns, "repair", keyed_schema(keys, _Rewording), len(keys))
+    items, _ = await ask(model, request, lambda text: parse_keyed(text, keys, _Rewording))
+    return tuple(_reworded(one, item, window) for one, item in zip(stopped, items, strict=True))
+
+
+def _failed_of(one: Extracted) -> str:
+    return " | ".join(as_data(text) for claim in one.claims for text in claim.replaced)
+
+
+def _reworded(one: Extracted, item: _Rewording, window: Window) -> Extracted:
+    kind = next(claim.kind for claim in one.claims if claim.replaced)
+    texts = [text for text in (" ".join(claim.split()) for claim in item.claims) if text]
+    return Extracted(one.entry, _claims(one.entry.sentence, texts, kind, window))
 
 
 def _context(window: Window) -> str:
@@ -178,38 +214,51 @@ def _extracted(sentence: Sentence, item: _Extraction, window: Window) -> Extract
     if not visible(sentence.text):
         return unchecked(sentence, SentenceStatus.NOT_CHECKABLE, "nothing in it can be read", chance=chance)
     if item.kind == "ambiguous":
-        return unchecked(sentence, SentenceStatus.AMBIGUOUS, _REASONS[item.kind], chance=chance)
+        return unchecked(sentence, SentenceStatus.AMBIGUOUS, _readings(texts, sentence, window), chance=chance)
     if item.kind in _REASONS and not texts and (chance is None or chance < SURE_FROM):
         return unchecked(sentence, SentenceStatus.NOT_CHECKABLE, _REASONS[item.kind], chance=chance)
     kind = ClaimKind.OTHER if item.kind in _REASONS else ClaimKind(item.kind)
-    claims = tuple(_claims(sentence, texts, kind, window))
+    claims = _claims(sentence, texts, kind, window)
     ids = tuple(claim.id for claim in claims)
     entry = LedgerEntry(sentence=sentence, status=SentenceStatus.CHECKED, reason="", claim_ids=ids, chance=chance)
     return Extracted(entry, claims)
 
 
-def _claims(sentence: Sentence, texts: Sequence[str], kind: ClaimKind, window: Window) -> Iterator[Claim]:
+def _readings(texts: Sequence[str], sentence: Sentence, window: Window) -> str:
+    """Why a sentence is ambiguous: what it may mean, where the model says so in the article's own words."""
+    reason = _REASONS["ambiguous"]
+    told = [claim.text for claim in _claims(sentence, texts, ClaimKind.OTHER, window) if not claim.is_sentence]
+    return f"{reason}: “{'” or “'.join(told)}”" if len(told) > 1 else reason
+
+
+def _claims(sentence: Sentence, texts: Sequence[str], kind: ClaimKind, window: Window) -> tuple[Claim, ...]:
     """One claim for each text that passes the guards; the sentence itself, once, for all that do not or for none."""
     known = _known_text(window)
     others = [visible(other.text) for other in (*window.before, *window.sentences) if other is not sentence]
     own = visible(sentence.text)
-    seen: set[frozenset[str]] = set()
-    for text in texts or (own,):
-        passes = _is_grounded(text, known) and _belongs(text, own, others)
-        chosen = text if passes and text != own else own
-        words = frozenset(content_words(chosen))
-        if words in seen:
-            continue
-        seen.add(words)
-        yield Claim(
-            id=claim_id(chosen, sentence.index),
-            text=chosen,
-            sentence_index=sentence.index,
-            origin=sentence.span,
-            kind=kind,
-            speaker=_speaker(chosen) if kind is ClaimKind.QUOTE else None,
-            is_sentence=chosen == own,
-        )
+    kept: dict[frozenset[str], str] = {}
+    stopped: list[str] = []
+    for text in texts:
+        if _is_grounded(text, known) and _belongs(text, own, others):
+            kept.setdefault(frozenset(content_words(text)), text)
+        else:
+            stopped.append(text)
+    if stopped or not kept:
+        kept[frozenset(content_words(own))] = own
+    return tuple(_claim(text, sentence, kind, stopped if text == own else ()) for text in kept.values())
+
+
+def _claim(text: str, sentence: Sentence, kind: ClaimKind, stopped: Sequence[str]) -> Claim:
+    return Claim(
+        id=claim_id(text, sentence.index),
+        text=text,
+        sentence_index=sentence.index,
+        origin=sentence.span,
+        kind=kind,
+        speaker=_speaker(text) if kind is ClaimKind.QUOTE else None,
+        is_sentence=text == visible(sentence.text),
+        replaced=tuple(dict.fromkeys(stopped)),
+    )
 
 
 def _is_grounded(text: str, known: str) -> bool:

@@ -8,7 +8,11 @@ from collections.abc import Sequence
 from agent.domain import Claim, LedgerEntry, Sentence, SentenceStatus, Span
 from agent.ingest.read import read_document
 from agent.llm.base import ChatModel
-from agent.stages.extract import SURE_FROM, Window, extract_window, plan_windows
+from agent.settings import Settings
+from agent.stages.claims import claims_of
+from agent.stages.extract import SURE_FROM, Extracted, Window, plan_windows
+from agent.stages.facts import facts_of
+from agent.stages.guard import Guard
 from agent.stages.select import Selector, dismissed, select
 from agent.stages.sentences import split_sentences
 from evals.cases import SentenceCase
@@ -25,11 +29,11 @@ class ExtractSolver:
     """
 
     def __init__(
-        self, model: ChatModel, *, window: int, first: int | None = None, selector: Selector | None = None
+        self, model: ChatModel, settings: Settings, *, guard: Guard | None = None, selector: Selector | None = None
     ) -> None:
         self._model = model
-        self._window = window
-        self._first = first
+        self._settings = settings
+        self._guard = guard
         self._selector = selector
 
     async def solve(self, case: SentenceCase) -> Outcome:
@@ -40,16 +44,19 @@ class ExtractSolver:
         wanted = Span(start=start, end=start + len(case.text))
         sentences = split_sentences(article.text)
         chances = select(sentences, self._selector)
-        windows = plan_windows(sentences, article, size=self._window, first=self._first, chances=chances)
-        asked = [
-            one for window in windows if _holds(window, wanted) for one in await extract_window(window, self._model)
-        ]
+        title = facts_of(article, sentences).headed(article.title)
+        size, first = self._settings.window, self._settings.first_window
+        windows = plan_windows(sentences, title, size=size, first=first, chances=chances)
+        asked = [one for window in windows if _holds(window, wanted) for one in await self._claims_of(window)]
         told = (*dismissed(sentences, chances), *asked)
         found = [one for one in told if _meet(one.entry.sentence.span, wanted)]
         if not found:
             return failed(case.id, "sentences", "the sentence is not found in its own context")
         claims = tuple(claim for one in found for claim in one.claims)
         return _outcome(case, [one.entry for one in found], claims)
+
+    async def _claims_of(self, window: Window) -> tuple[Extracted, ...]:
+        return await claims_of(window, self._model, self._guard, repair=self._settings.repair)
 
 
 def _outcome(case: SentenceCase, entries: Sequence[LedgerEntry], claims: tuple[Claim, ...]) -> Outcome:

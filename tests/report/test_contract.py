@@ -21,6 +21,8 @@ CLAIM = [
     "kind",
     "speaker",
     "replaced",
+    "content_of",
+    "worth",
     "verdict",
     "failure",
     "evidence",
@@ -42,7 +44,7 @@ def violations(data):
 def test_form(data):
     """The names of the contract stand at their places."""
     assert list(data) == TOP
-    assert list(data["article"]) == ["id", "sha256", "title", "text"]
+    assert list(data["article"]) == ["id", "sha256", "title", "text", "facts"]
     assert list(data["sentences"][0]) == ["index", "start", "end", "status", "reason", "claim_ids"]
     assert list(data["claims"][0]) == CLAIM
     verdict = data["claims"][0]["verdict"]

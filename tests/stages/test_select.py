@@ -28,7 +28,6 @@ from agent.stages.select import (
 )
 from agent.stages.sentences import split_sentences
 from agent.store.memory import HashEmbedder
-from tests.build import document
 from tests.cli.command import needs_embedder
 
 TEXT = "The mill burnt down in 1931. It is a shame. Nobody was hurt, the police said. I think they should rest!"
@@ -60,7 +59,7 @@ def test_what_is_dismissed_is_in_the_ledger_and_in_no_window():
     """Every sentence is in one of the two, and the reason tells the likelihood."""
     chances = select(SENTENCES, SELECTOR)
     told = dismissed(SENTENCES, chances)
-    windows = plan_windows(SENTENCES, document(TEXT), size=4, chances=chances)
+    windows = plan_windows(SENTENCES, "Title", size=4, chances=chances)
     assert [one.entry.sentence.index for one in told] == [1, 3]
     assert [one.index for window in windows for one in window.sentences] == [0, 2]
     assert {one.entry.status for one in told} == {SentenceStatus.NOT_CHECKABLE}
@@ -70,7 +69,7 @@ def test_what_is_dismissed_is_in_the_ledger_and_in_no_window():
 
 def test_what_is_left_out_between_is_still_what_came_before():
     """A window knows the dismissed sentences up to its last: they may say who "he" is."""
-    (window,) = plan_windows(SENTENCES, document(TEXT), size=4, chances=select(SENTENCES, SELECTOR))
+    (window,) = plan_windows(SENTENCES, "Title", size=4, chances=select(SENTENCES, SELECTOR))
     assert [one.index for one in window.before] == [1]
     assert window.chances == {0: 0.9, 2: 0.4}
 
@@ -79,7 +78,7 @@ def test_what_is_left_out_between_is_still_what_came_before():
 def test_every_sentence_is_dismissed_or_in_one_window_whatever_the_chances(chances, size, first):
     """None is lost, none is twice, and the order is that of the text."""
     known = {one.index: chance for one, chance in zip(SENTENCES, chances, strict=True)}
-    windows = plan_windows(SENTENCES, document(TEXT), size=size, first=first, chances=known)
+    windows = plan_windows(SENTENCES, "Title", size=size, first=first, chances=known)
     asked = [one.index for window in windows for one in window.sentences]
     told = [one.entry.sentence.index for one in dismissed(SENTENCES, known)]
     assert asked == sorted(asked)
@@ -89,14 +88,14 @@ def test_every_sentence_is_dismissed_or_in_one_window_whatever_the_chances(chanc
 
 def test_without_a_selector_all_are_asked_about():
     assert select(SENTENCES, None) == {}
-    (window,) = plan_windows(SENTENCES, document(TEXT), size=4)
+    (window,) = plan_windows(SENTENCES, "Title", size=4)
     assert len(window.sentences) == 4
     assert dismissed(SENTENCES, {}) == ()
 
 
 def test_a_model_that_finds_nothing_is_believed_only_where_the_classifier_is_not_sure():
     """A sure sentence is checked as it stands; a doubtful one is left to the model; both keep their chance."""
-    (window,) = plan_windows(SENTENCES, document(TEXT), size=4, chances=select(SENTENCES, SELECTOR))
+    (window,) = plan_windows(SENTENCES, "Title", size=4, chances=select(SENTENCES, SELECTOR))
     said = {"kind": "opinion", "claims": []}
     found = asyncio.run(extract_window(window, ScriptedModel([json.dumps({"s1": said, "s2": said})])))
     assert [one.entry.status for one in found] == [SentenceStatus.CHECKED, SentenceStatus.NOT_CHECKABLE]

@@ -117,6 +117,7 @@ function paint(index, found) {
     place.append(el("sup", {}, ...mine.map(reference)));
   } else if (entry && entry.status !== "checked") {
     place.classList.add(entry.status);
+    place.append(el("sup", {}, button("Check this one", () => send(`Check this sentence: ${place.querySelector(".text").textContent.replace(/\s+/g, " ").trim()}`), { class: "ref ask", "data-testid": "check-this" })));
     place.title = `${entry.status.replace("_", " ")}: ${entry.reason}`;
   }
 }

@@ -19,6 +19,7 @@ export function showCard(place, card, acts) {
       button("Close", acts.close, { class: "close" })),
     el("h3", { dir: "auto" }, `${card.number}. ${card.text}`),
     card.origin && el("p", { class: "soft" }, button("In the article", acts.article, { class: "cite" }), ` “${card.origin}”`),
+    ...card.notes.map((note) => el("p", { class: "soft", dir: "auto" }, note)),
     card.correction ? el("p", { class: "notice" }, `You say ${card.correction.label}: ${card.correction.why} The verdict of the run stands.`) : "",
     card.abstained ? el("p", { class: "notice" }, "Below the threshold of this run, so there is no verdict.") : "",
     card.failure ? el("p", { class: "notice" }, `No verdict: the stage “${card.stage}” failed. ${card.failure}`) : "",

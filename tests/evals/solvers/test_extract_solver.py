@@ -1,6 +1,7 @@
 """Extraction of single sentences, and its score."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from evals.cases import SentenceCase
 from evals.record import Outcome
 from evals.scorers.extraction import score_sentence
 from evals.solvers.extract import ClassifierSolver, ExtractSolver
-from tests.desk import answer
+from tests.desk import answer, settings_for
 
 CONTEXT = "The mill in Norvik burnt down on 4 March 2019. What a disgrace! The mill made 900 tons of flour in 2018."
 
@@ -23,7 +24,7 @@ def case(text="The mill in Norvik burnt down on 4 March 2019.", context=CONTEXT,
 
 def solve(given, script=answer, window=8):
     model = ScriptedModel(script)
-    return asyncio.run(ExtractSolver(model, window=window).solve(given)), model
+    return asyncio.run(ExtractSolver(model, settings_for(Path(), window=window)).solve(given)), model
 
 
 class Words:
@@ -55,7 +56,7 @@ def test_a_dismissed_sentence_is_told_without_a_call():
     """As in the pipeline; the classifier alone says the same of it, and no more."""
     selector = RecordedSelector("x", {"What a disgrace!": 0.1, case().text: 0.8})
     model = ScriptedModel(answer)
-    solver = ExtractSolver(model, window=8, selector=selector)
+    solver = ExtractSolver(model, settings_for(Path(), window=8), selector=selector)
     skipped, asked = (asyncio.run(solver.solve(case(text))) for text in ("What a disgrace!", case().text))
     assert (skipped.entry.status, skipped.entry.chance) == (SentenceStatus.NOT_CHECKABLE, 0.1)
     assert (asked.entry.status, asked.entry.chance) == (SentenceStatus.CHECKED, 0.8)

@@ -1,0 +1,77 @@
+"""Article facts: date, author and place, as far as the article says them itself; never guessed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from agent.domain import Data, Document, Sentence
+from agent.stages.checks.dates import find_dates
+from agent.text import visible
+
+_HEAD = 4
+"""Sentences at the top among which these lines stand; a headline is one."""
+_LONGEST_LINE = 120
+_BYLINE = re.compile(r"^(?:by|von|par)[ \t]+(?P<who>[^\W\d_][^\n,|(]{2,60}?)[ \t]*(?:[,|(\n]|$)", re.IGNORECASE)
+_DATELINE = re.compile(
+    r"^(?P<place>[^\W\d_a-z][^\W\d_a-z .'’-]+(?:, [^\W\d_]\w+(?: [^\W\d_]\w+)?)?)"  # PATRAS, Greece
+    r"(?P<more>[,.( ][^\n–—-]{0,40}?)?[ \t]*(?:[–—:]|-(?=\s)|\.(?=\s))"
+)
+_ISSUED = re.compile(r"^\W*(?:for (?:immediate )?release|published|updated|date|stand)\b[ :]", re.IGNORECASE)
+_PLACE_NAMES = frozenset({"Q", "A", "FAQ", "TL;DR", "BREAKING", "UPDATE", "EXCLUSIVE", "OPINION", "ANALYSIS", "WATCH"})
+
+
+class Facts(Data):
+    """What an article says of itself; empty where it says nothing."""
+
+    published: str = ""
+    author: str = ""
+    place: str = ""
+
+    def headed(self, title: str) -> str:
+        """A title with place and date behind it: `Bridge opened (PATRAS, Greece, 12 August 2024)`."""
+        told = ", ".join(part for part in (self.place, self.published) if part)
+        return f"{title} ({told})" if told else title
+
+
+def facts_of(article: Document, sentences: Sequence[Sentence]) -> Facts:
+    """Date, author and place out of the metadata, a byline, a dateline, or a line that holds little but a date.
+
+    A date in running text is not taken: it may be that of anything.
+    """
+    head = [line for one in sentences[:_HEAD] for line in one.text.splitlines() if line.strip()]
+    places = [found for line in head if (found := _dateline(line))]
+    byline = next((found.group("who") for line in head if (found := _BYLINE.match(line.strip()))), "")
+    dates = [
+        article.published or "",
+        *(_full_date(found.group("more") or "") for found in places),
+        *(_full_date(line) for line in head if _is_date_line(line)),
+    ]
+    return Facts(
+        published=next((one for one in dates if one), ""),
+        author=visible(byline),
+        place=visible(places[0].group("place")) if places else "",
+    )
+
+
+def _dateline(line: str) -> re.Match[str] | None:
+    """A place in capitals, perhaps with a country and a date, then a dash, a colon or a full stop."""
+    found = _DATELINE.match(line.strip())
+    if found is None or found.group("place").strip() in _PLACE_NAMES:
+        return None
+    more = (found.group("more") or "").strip(" ,.()")
+    return found if not more or _full_date(more) else None
+
+
+def _is_date_line(line: str) -> bool:
+    """Whether a line is there for its date: it says so, or ends with it and is short."""
+    if len(line) > _LONGEST_LINE:
+        return False
+    date = _full_date(line)
+    return bool(date) and bool(_ISSUED.match(line) or line.rstrip(" *_)").endswith(date))
+
+
+def _full_date(text: str) -> str:
+    """The first date of a text that has day, month and year, as it is written."""
+    whole = 3
+    return next((date.text for date in find_dates(visible(text)) if date.precision == whole), "")

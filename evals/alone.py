@@ -11,20 +11,19 @@ import re
 from agent.text import visible
 
 _QUOTED = re.compile(r"[“\"”][^“”\"]*[“\"”]")
-_PERSON = re.compile(
-    r"\b(?:i|we|you|my|our|your|me|us|mine|ours|yours|i'm|we're|i've|we've|we'll|i'll)\b", re.IGNORECASE
-)
+_PERSON = re.compile(r"\b(?:i|we|you|my|our|your|me|us|mine|ours|yours)\b", re.IGNORECASE)
 _PRONOUN = re.compile(
     r"\b(?:he|she|it|they|him|her|them|his|hers|its|their|theirs|himself|herself|itself|themselves)\b", re.IGNORECASE
 )
 _POINTING = re.compile(
-    r"^(?:this|that|these|those|such|there he|here)\b|\b(?:the (?:former|latter|two sides|same|other)|this|these|those)\b"
+    r"^(?:that|such|here)\b|\b(?:the (?:former|latter|two sides|same|other)|this|these|those)\b"
     r"|\b(?:yesterday|tomorrow|today|last|next|this) (?:mon|tues|wednes|thurs|fri|satur|sun)?(?:day|week|month|year)\b"
     r"|\b(?:yesterday|tomorrow)\b",
     re.IGNORECASE,
 )
 _DUMMY = re.compile(r"\bit (?:is|was|has been|will be|takes|took|seems)\b.*\b(?:that|to|for)\b", re.IGNORECASE)
 _NAME = re.compile(r"[^\W\d_a-z][\w'’-]*")
+_ARTICLES = frozenset({"a", "an", "the"})
 _DEFINITE = re.compile(r"^the [a-z]", re.IGNORECASE)
 _KNOWN_TO_ALL = re.compile(
     r"^the (?:sun|moon|earth|world|internet|universe|sky|equator|human|average|number|first)\b", re.IGNORECASE
@@ -47,8 +46,7 @@ def stands_alone(claim: str) -> bool:
 
 def _has_name(text: str) -> bool:
     """Whether something in it is written like a name, or it holds a number; a first word "The" is none."""
-    words = text.split()
-    first = bool(words) and bool(_NAME.match(words[0])) and words[0].casefold() not in {"the", "a", "an"}
-    return (first and len(words) > 0) or any(
-        _NAME.match(word.strip("(“\"'")) or word[:1].isdigit() for word in words[1:]
-    )
+    first, *rest = text.split() or [""]
+    if _NAME.match(first) and first.casefold() not in _ARTICLES:
+        return True
+    return any(_NAME.match(word.strip("(“\"'")) or word[:1].isdigit() for word in rest)

@@ -67,7 +67,8 @@ def verify(
     chosen = {
         "store_dir": store, "profile": profile, "as_of": None if as_of == "article" else as_of, "undated": undated,
         "only": only or None, "exclude": exclude or None,
-        "abstain_below": abstain_below, "max_claims": max_claims, "judge": judge, "cascade": cascade, "thorough": thorough, "run_dir": run_dir,
+        "abstain_below": abstain_below, "max_claims": max_claims,
+        "judge": judge, "cascade": cascade, "thorough": thorough, "run_dir": run_dir,
     }  # fmt: skip
     settings = load_settings(chosen)
     if show_settings:

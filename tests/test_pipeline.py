@@ -304,3 +304,12 @@ def test_an_obedient_model_cannot_make_evidence(tmp_path):
     result, _ = verify(tmp_path, obedient, article=article)
     assert {v.verdict.label for v in result.verifications} == {Label.NOT_ENOUGH_EVIDENCE}
     assert all(v.dropped_citations for v in result.verifications)
+
+
+def test_a_budget_of_claims_is_spent_on_the_best_and_the_rest_is_listed(tmp_path):
+    """Over the whole article; a higher budget later verifies only what was left out."""
+    result, _ = verify(tmp_path, max_claims=2)
+    left = [one for one in result.verifications if one.failure]
+    assert len(result.verifications) == len(result.ledger.claims)
+    assert [one.failure.stage for one in left] == ["budget"] * (len(result.ledger.claims) - 2)
+    assert "The fire killed 3 dockers." in [one.claim.text for one in result.verifications if one.verdict]

@@ -99,7 +99,13 @@ def test_classes_and_coverage():
     score = score_sentence(case(claims=gold), outcome, entails=Words())
     assert (score.gold, score.found) == ("checkable", "checkable")
     ratios = {name: (ratio.top, ratio.bottom) for name, ratio in score.ratios.items()}
-    assert ratios == {"claim_coverage_words": (1, 2), "claim_coverage": (1, 2), "claim_entailed": (1, 1)}
+    assert ratios == {
+        "claim_coverage_words": (1, 2),
+        "claim_coverage": (1, 2),
+        "claim_entailed": (1, 1),
+        "claim_is_sentence": (1, 1),
+        "stands_alone": (1, 1),
+    }
 
 
 def test_a_claim_that_says_more_or_less_does_not_cover():
@@ -114,7 +120,7 @@ def test_sources_that_say_nothing_of_checkworthiness_are_not_classified():
     outcome, _ = solve(case())
     score = score_sentence(case(source="factscore", claims=(case().text,)), outcome, entails=None)
     assert (score.gold, score.found) == (None, None)
-    assert set(score.ratios) == {"claim_coverage_words"}
+    assert set(score.ratios) == {"claim_coverage_words", "claim_is_sentence", "stands_alone"}
 
 
 def test_sentences_without_annotated_claims_have_no_coverage():

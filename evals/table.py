@@ -32,8 +32,15 @@ _NOT_SEARCHED = frozenset({"fever_symmetric"})
 """Documents contradict each other on purpose, so only gold evidence makes sense."""
 _WITHHELD = ("feverous_text", "fool_me_twice", "scifact", "smoke")
 """Sets whose other documents were chosen for other claims; now and then one speaks of the claim all the same."""
-_SENTENCES = 48
-"""The embedded language model takes seven seconds or more for each."""
+_SENTENCES, _ABLATED = 60, 120
+"""The embedded language model takes five seconds or more for each."""
+_EXTRACTION = (
+    "checkable_accuracy", "claim_coverage", "claim_coverage_words", "claim_entailed", "stands_alone",
+    "claim_is_sentence",
+)  # fmt: skip
+_ABLATIONS = (
+    "alone", "no_classifier", "no_examples", "no_word_guards", "no_entailment", "no_guards", "repair",
+)  # fmt: skip
 _NO_STANCES = frozenset({"averitec", "wice_citations", "smoke"})
 
 
@@ -114,15 +121,28 @@ def _of_other_sets() -> tuple[Table, ...]:
         ),
         Table(
             "What can be checked",
-            "Whether a sentence holds something to check, by the sentence classifier alone.",
+            "Whether a sentence holds something to check: the sentence classifier alone, and as the pipeline does,"
+            " which asks the language model where the classifier is in doubt.",
             ("checkable_accuracy", "checkable_f1", "checkable_precision", "checkable_recall"),
-            (Entry("claim_extraction", "extract", None, "classifier", "reporting"),),
+            (
+                Entry("claim_extraction", "extract", None, "classifier", "reporting"),
+                Entry("claim_extraction", "extract", None, "selection", "reporting", needs_model=True),
+            ),
         ),
         Table(
             "Extraction",
             f"Sentences through the pipeline's extraction with the embedded language model; a sample of {_SENTENCES}.",
-            ("checkable_accuracy", "checkable_f1", "claim_coverage", "claim_coverage_words", "claim_entailed"),
+            _EXTRACTION,
             (Entry("claim_extraction", "extract", None, "pipeline", "reporting", needs_model=True, limit=_SENTENCES),),
+        ),
+        Table(
+            "What the parts of extraction are worth",
+            f"One sentence a call, with parts left out or put in; a sample of {_ABLATED}. `alone` has all parts.",
+            _EXTRACTION,
+            tuple(
+                Entry("claim_extraction", "extract", None, name, "reporting", needs_model=True, limit=_ABLATED)
+                for name in _ABLATIONS
+            ),
         ),
         Table(
             "The seed article, whole pipeline",

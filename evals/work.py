@@ -32,13 +32,14 @@ from evals.solvers.extract import ClassifierSolver, ExtractSolver
 from evals.solvers.one_call import PASSAGES
 from evals.solvers.retrieve import RetrieveSolver
 from evals.solvers.stance import StanceSolver
+from evals.solvers.variants import VARIANTS
 from evals.solvers.verdict import GoldSources, SearchedSources, SourcesOf, VerdictSolver, WithheldSources
 from evals.suites import find_suite, load_suite, picker
 
 CaseT = TypeVar("CaseT", bound=Case)
 PIPELINE = "pipeline"
 CLASSIFIER = "classifier"
-_SOLVERS: dict[str, tuple[str, ...]] = {"verdict": BASELINES, "extract": (CLASSIFIER,)}
+_SOLVERS: dict[str, tuple[str, ...]] = {"verdict": BASELINES, "extract": (CLASSIFIER, *VARIANTS)}
 _SEARCHED = frozenset({"retrieved", "withheld"})
 _RANKED = 20
 """Passages looked at in the retrieve stage, so that ten documents come of them."""
@@ -109,7 +110,7 @@ def task_of(plan: Plan, suite: Suite) -> Task:
     if plan.solver not in (PIPELINE, *_SOLVERS.get(stage, ())):
         raise InputError(
             f"solver {plan.solver!r} cannot be run at stage {stage!r} of {suite.name!r}: give {PIPELINE}, for claims"
-            f" one of {', '.join(BASELINES)}, for sentences {CLASSIFIER}"
+            f" one of {', '.join(BASELINES)}, for sentences one of {', '.join(_SOLVERS['extract'])}"
         )
     if plan.solver != PIPELINE and plan.evidence == "withheld":
         raise InputError(f"evidence 'withheld' is for the {PIPELINE}, not for solver {plan.solver!r}")
@@ -172,6 +173,8 @@ def model_of(task: Task, settings: Settings, parts: Parts) -> ClosableModel | No
 
 def prompts_of(task: Task, settings: Settings) -> tuple[str, ...]:
     """The prompts a task sends to a language model; none: it calls none."""
+    if task.plan.solver in VARIANTS:
+        return ("extract", "repair") if task.plan.solver == "repair" else ("extract",)
     if task.plan.solver != PIPELINE:
         return (task.plan.solver,) if task.plan.solver in NEEDS_MODEL else ()
     extracts = task.stage == "extract" or task.suite.kind is SuiteKind.ARTICLE
@@ -212,6 +215,8 @@ def _sentences(task: Task, deps: Deps) -> Solver[SentenceCase]:
     settings = deps.settings
     if task.plan.solver == CLASSIFIER:
         return ClassifierSolver(deps.selector or sentence_classifier(settings))
+    if task.plan.solver in VARIANTS:
+        return VARIANTS[task.plan.solver](deps)
     return ExtractSolver(deps.model, settings, guard=deps.guard, selector=deps.selector)
 
 

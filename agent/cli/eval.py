@@ -81,7 +81,10 @@ def run(
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Most cases.")] = None,
     solver: Annotated[
         str,
-        typer.Option("--solver", help="pipeline, or a baseline: majority, bm25, closed_book, one_call, classifier."),
+        typer.Option(
+            "--solver",
+            help="pipeline, or a baseline: majority, bm25, closed_book, one_call; see docs/metrics.md.",
+        ),
     ] = "pipeline",
     judge: opt.JudgeOption = None,
     cascade: opt.CascadeOption = None,

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from agent.domain import Claim, ClaimKind, claim_id
 from agent.errors import ModelError
 from agent.llm.base import ChatModel
-from agent.stages.extract import Extracted, Window, extract_window, reword
+from agent.stages.extract import Extracted, Fits, Window, extract_window, reword
 from agent.stages.guard import Guard, keep_entailed
 
 _SAID = re.compile(
@@ -28,7 +28,7 @@ _POINTING = re.compile(r"^(?:it|this|that|these|those|there|such)\b", re.IGNOREC
 
 
 async def claims_of(
-    window: Window, model: ChatModel, guard: Guard | None, *, repair: bool = False
+    window: Window, model: ChatModel, guard: Guard | None, *, repair: bool = False, fits: Fits | None = None
 ) -> tuple[Extracted, ...]:
     """The ledger lines and claims of a window.
 
@@ -37,11 +37,12 @@ async def claims_of(
         model: that words the claims.
         guard: that says which of them follow from their sentences; None lets all pass.
         repair: whether the model may word those that were stopped once more, in one call for the window.
+        fits: see `extract_window`.
 
     Raises:
         ConfigError: the model cannot be used at all.
     """
-    found = await _kept(await extract_window(window, model), window, guard)
+    found = await _kept(await extract_window(window, model, fits=fits), window, guard)
     stopped = [one for one in found if any(claim.replaced for claim in one.claims)]
     if repair and stopped:
         found = await _mended(found, stopped, window, model, guard)

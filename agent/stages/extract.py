@@ -7,7 +7,7 @@ back on the sentence itself. Selection, disambiguation and decomposition follow 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -86,6 +86,10 @@ class Window(Data):
     """Of holding something to check, by the index of the sentence, as far as known."""
 
 
+Fits = Callable[[str, Sentence, Window], bool]
+"""Whether a wording of the model is let pass as a claim of a sentence."""
+
+
 class Extracted(NamedTuple):
     """One sentence's line of the ledger, and its claims."""
 
@@ -127,8 +131,13 @@ def _window(cut: Sequence[Sentence], sentences: Sequence[Sentence], title: str, 
     )
 
 
-async def extract_window(window: Window, model: ChatModel) -> tuple[Extracted, ...]:
+async def extract_window(window: Window, model: ChatModel, *, fits: Fits | None = None) -> tuple[Extracted, ...]:
     """The ledger lines and claims of a window's sentences; when the model fails, all of them have failed.
+
+    Args:
+        window: what is sent in one call.
+        model: that words the claims.
+        fits: which wordings are let pass; None: those that bring nothing new and belong to their sentence.
 
     Raises:
         ConfigError: the model cannot be used at all.
@@ -138,7 +147,8 @@ async def extract_window(window: Window, model: ChatModel) -> tuple[Extracted, .
         items, _ = await ask(model, _request(window, keys), lambda text: parse_keyed(text, keys, _Extraction))
     except ModelError as error:
         return tuple(failed(sentence, str(error)) for sentence in window.sentences)
-    return tuple(_extracted(sentence, item, window) for sentence, item in zip(window.sentences, items, strict=True))
+    pairs = zip(window.sentences, items, strict=True)
+    return tuple(_extracted(sentence, item, window, fits or _fits) for sentence, item in pairs)
 
 
 def _request(window: Window, keys: Sequence[str]) -> ChatRequest:
@@ -184,7 +194,7 @@ def _failed_of(one: Extracted) -> str:
 def _reworded(one: Extracted, item: _Rewording, window: Window) -> Extracted:
     kind = next(claim.kind for claim in one.claims if claim.replaced)
     texts = [text for text in (" ".join(claim.split()) for claim in item.claims) if text]
-    return Extracted(one.entry, _claims(one.entry.sentence, texts, kind, window))
+    return Extracted(one.entry, _claims(one.entry.sentence, texts, kind, window, _fits))
 
 
 def _context(window: Window) -> str:
@@ -208,7 +218,7 @@ def unchecked(sentence: Sentence, status: SentenceStatus, reason: str, *, chance
     return Extracted(LedgerEntry(sentence=sentence, status=status, reason=reason, chance=chance), ())
 
 
-def _extracted(sentence: Sentence, item: _Extraction, window: Window) -> Extracted:
+def _extracted(sentence: Sentence, item: _Extraction, window: Window, fits: Fits) -> Extracted:
     texts = [text for text in (" ".join(claim.split()) for claim in item.claims) if text]
     chance = window.chances.get(sentence.index)
     if not visible(sentence.text):
@@ -218,7 +228,7 @@ def _extracted(sentence: Sentence, item: _Extraction, window: Window) -> Extract
     if item.kind in _REASONS and not texts and (chance is None or chance < SURE_FROM):
         return unchecked(sentence, SentenceStatus.NOT_CHECKABLE, _REASONS[item.kind], chance=chance)
     kind = ClaimKind.OTHER if item.kind in _REASONS else ClaimKind(item.kind)
-    claims = _claims(sentence, texts, kind, window)
+    claims = _claims(sentence, texts, kind, window, fits)
     ids = tuple(claim.id for claim in claims)
     entry = LedgerEntry(sentence=sentence, status=SentenceStatus.CHECKED, reason="", claim_ids=ids, chance=chance)
     return Extracted(entry, claims)
@@ -227,25 +237,29 @@ def _extracted(sentence: Sentence, item: _Extraction, window: Window) -> Extract
 def _readings(texts: Sequence[str], sentence: Sentence, window: Window) -> str:
     """Why a sentence is ambiguous: what it may mean, where the model says so in the article's own words."""
     reason = _REASONS["ambiguous"]
-    told = [claim.text for claim in _claims(sentence, texts, ClaimKind.OTHER, window) if not claim.is_sentence]
+    told = [claim.text for claim in _claims(sentence, texts, ClaimKind.OTHER, window, _fits) if not claim.is_sentence]
     return f"{reason}: “{'” or “'.join(told)}”" if len(told) > 1 else reason
 
 
-def _claims(sentence: Sentence, texts: Sequence[str], kind: ClaimKind, window: Window) -> tuple[Claim, ...]:
+def _claims(sentence: Sentence, texts: Sequence[str], kind: ClaimKind, window: Window, fits: Fits) -> tuple[Claim, ...]:
     """One claim for each text that passes the guards; the sentence itself, once, for all that do not or for none."""
-    known = _known_text(window)
-    others = [visible(other.text) for other in (*window.before, *window.sentences) if other is not sentence]
     own = visible(sentence.text)
     kept: dict[frozenset[str], str] = {}
     stopped: list[str] = []
     for text in texts:
-        if _is_grounded(text, known) and _belongs(text, own, others):
+        if fits(text, sentence, window):
             kept.setdefault(frozenset(content_words(text)), text)
         else:
             stopped.append(text)
     if stopped or not kept:
         kept[frozenset(content_words(own))] = own
     return tuple(_claim(text, sentence, kind, stopped if text == own else ()) for text in kept.values())
+
+
+def _fits(text: str, sentence: Sentence, window: Window) -> bool:
+    """The guards of words: nothing that the article does not have, and nothing of another sentence."""
+    others = [visible(other.text) for other in (*window.before, *window.sentences) if other is not sentence]
+    return _is_grounded(text, _known_text(window)) and _belongs(text, visible(sentence.text), others)
 
 
 def _claim(text: str, sentence: Sentence, kind: ClaimKind, stopped: Sequence[str]) -> Claim:

@@ -10,7 +10,7 @@ from agent.ingest.read import read_document
 from agent.llm.base import ChatModel
 from agent.settings import Settings
 from agent.stages.claims import claims_of
-from agent.stages.extract import SURE_FROM, Extracted, Window, plan_windows
+from agent.stages.extract import SURE_FROM, Extracted, Fits, Window, plan_windows
 from agent.stages.facts import facts_of
 from agent.stages.guard import Guard
 from agent.stages.select import Selector, dismissed, select
@@ -29,12 +29,19 @@ class ExtractSolver:
     """
 
     def __init__(
-        self, model: ChatModel, settings: Settings, *, guard: Guard | None = None, selector: Selector | None = None
+        self,
+        model: ChatModel,
+        settings: Settings,
+        *,
+        guard: Guard | None = None,
+        selector: Selector | None = None,
+        fits: Fits | None = None,
     ) -> None:
         self._model = model
         self._settings = settings
         self._guard = guard
         self._selector = selector
+        self._fits = fits
 
     async def solve(self, case: SentenceCase) -> Outcome:
         """The ledger entry and the claims of the sentence."""
@@ -56,7 +63,7 @@ class ExtractSolver:
         return _outcome(case, [one.entry for one in found], claims)
 
     async def _claims_of(self, window: Window) -> tuple[Extracted, ...]:
-        return await claims_of(window, self._model, self._guard, repair=self._settings.repair)
+        return await claims_of(window, self._model, self._guard, repair=self._settings.repair, fits=self._fits)
 
 
 def _outcome(case: SentenceCase, entries: Sequence[LedgerEntry], claims: tuple[Claim, ...]) -> Outcome:

@@ -59,6 +59,20 @@ def test_follow_up_questions(browser, server):
     tab.close()
 
 
+def test_a_sentence_that_was_not_checked_says_why_and_can_be_asked_for(browser, server):
+    """The reason stands at it; its button has it checked as it is."""
+    tab = Tab(browser, server)
+    tab.check()
+    tab.done()
+    sentence = tab.page.locator("#article .sentence.not_checkable")
+    assert "opinion" in sentence.get_attribute("title")
+    sentence.hover()
+    sentence.locator("[data-testid=check-this]").click()
+    tab.page.wait_for_selector("#own-list .ref")
+    assert "What a disgrace!" in tab.page.locator("#own-list").inner_text()
+    tab.close()
+
+
 def test_a_new_source_flips_a_claim_and_says_why(browser, server):
     """Words change nothing; a source does, and before, after and the quote that came are shown."""
     tab = Tab(browser, server)

@@ -4,6 +4,7 @@ import { openSources, setUpSources } from "./sources.js";
 
 const LEGEND = [["supported", "✓", "Supported"], ["refuted", "✗", "Refuted"], ["not_enough_evidence", "?", "Not Enough Evidence"], ["conflicting", "⇄", "Conflicting"]];
 const GRAVITY = ["refuted", "conflicting", "failed", "not_enough_evidence", "abstained", "left", "supported"];
+const SHORTEST = 12; // characters of a statement that can be checked
 const desk = { id: null, events: null, claims: new Map(), sentences: new Map(), claim: null, began: 0, status: null };
 const api = (rest = "") => `/api/conversations/${desk.id}${rest}`;
 
@@ -117,7 +118,8 @@ function paint(index, found) {
     place.append(el("sup", {}, ...mine.map(reference)));
   } else if (entry && entry.status !== "checked") {
     place.classList.add(entry.status);
-    place.append(el("sup", {}, button("Check this one", () => send(`Check this sentence: ${place.querySelector(".text").textContent.replace(/\s+/g, " ").trim()}`), { class: "ref ask", "data-testid": "check-this" })));
+    const text = place.querySelector(".text").textContent.replace(/\s+/g, " ").trim();
+    if (text.length >= SHORTEST) place.append(el("sup", {}, button("Check this one", () => send(`Check this sentence: ${text}`), { class: "ref ask", "data-testid": "check-this" })));
     place.title = `${entry.status.replace("_", " ")}: ${entry.reason}`;
   }
 }

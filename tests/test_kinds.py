@@ -16,7 +16,7 @@ from agent.stages.sentences import split_sentences
 from tests.build import document
 from tests.desk import fake_desk
 
-KINDS = sorted((Path(__file__).parents[1] / "seeds" / "kinds").iterdir())
+KINDS = sorted((Path(__file__).parents[1] / "seeds" / "kinds" / "articles").iterdir())
 WORDS = st.sampled_from([
     "The mill", "in Norvik", "burnt down.", "He said", "“Never!”", "3.5 km", "on 4 March 2019", "U.S. troops", "\n\n",
     "- item", "| a | b |", "> quoted", "# Head", "Dr. Lorca", "?", "...", "\u202e", "これは文です。", "Q:", "e.g.", "(see p. 5)",

@@ -104,11 +104,17 @@ class RecordedSelector:
 
 
 def select(sentences: Sequence[Sentence], selector: Selector | None) -> dict[int, float]:
-    """The chance of each sentence by its index; none without a selector."""
+    """The chance of each sentence by its index; without a selector only of those without a word, which have none."""
+    wordless = {sentence.index: 0.0 for sentence in sentences if not _has_word(sentence.text)}
     if selector is None:
-        return {}
+        return wordless
     found = selector.chances([sentence.text for sentence in sentences])
-    return {sentence.index: round(chance, 3) for sentence, chance in zip(sentences, found, strict=True)}
+    return {one.index: round(chance, 3) for one, chance in zip(sentences, found, strict=True)} | wordless
+
+
+def _has_word(text: str) -> bool:
+    """Whether there is a letter or a digit: a rule of a table or a lone mark has none."""
+    return any(character.isalnum() for character in text)
 
 
 def dismissed(sentences: Sequence[Sentence], chances: Mapping[int, float]) -> tuple[Extracted, ...]:
@@ -117,7 +123,9 @@ def dismissed(sentences: Sequence[Sentence], chances: Mapping[int, float]) -> tu
         unchecked(
             sentence,
             SentenceStatus.NOT_CHECKABLE,
-            f"hardly anything in it to check (likelihood {chance:.2f})",
+            f"hardly anything in it to check (likelihood {chance:.2f})"
+            if _has_word(sentence.text)
+            else "holds no word",
             chance=chance,
         )
         for sentence in sentences

@@ -161,3 +161,12 @@ class TestShipped:
         )
         assert min(chances[:3]) > SURE_FROM
         assert max(chances[3:]) < SKIPPED_BELOW
+
+
+def test_what_has_no_word_is_sent_to_nobody():
+    """Rules of tables and lone marks, with and without a classifier; they are told in the ledger."""
+    found = split_sentences("| a | b |\n|---|---|\n| 1 | 2 |\n\n>\n\nThe mill burnt down.")
+    for selector in (None, RecordedSelector("r", {})):
+        chances = select(found, selector)
+        told = [one.entry for one in dismissed(found, chances) if one.entry.reason == "holds no word"]
+        assert [entry.sentence.text for entry in told] == ["|---|---|", ">"]

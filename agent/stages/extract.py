@@ -8,6 +8,7 @@ back on the sentence itself. Selection, disambiguation and decomposition follow 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -203,11 +204,6 @@ def _context(window: Window) -> str:
     return " ".join(as_data(sentence.text)[:_CONTEXT_CHARACTERS] for sentence in chosen)
 
 
-def _known_text(window: Window) -> str:
-    """All that a claim of this window may draw on."""
-    return visible(" ".join((window.title, *(s.text for s in (*window.before, *window.sentences)))))
-
-
 def failed(sentence: Sentence, reason: str) -> Extracted:
     """The ledger line of a sentence whose claims could not be found."""
     return unchecked(sentence, SentenceStatus.FAILED, reason)
@@ -258,8 +254,8 @@ def _claims(sentence: Sentence, texts: Sequence[str], kind: ClaimKind, window: W
 
 def _fits(text: str, sentence: Sentence, window: Window) -> bool:
     """The guards of words: nothing that the article does not have, and nothing of another sentence."""
-    others = [visible(other.text) for other in (*window.before, *window.sentences) if other is not sentence]
-    return _is_grounded(text, _known_text(window)) and _belongs(text, visible(sentence.text), others)
+    others = [other.text for other in (*window.before, *window.sentences) if other is not sentence]
+    return _is_grounded(text, (window.title, sentence.text, *others)) and _belongs(text, sentence.text, others)
 
 
 def _claim(text: str, sentence: Sentence, kind: ClaimKind, stopped: Sequence[str]) -> Claim:
@@ -275,19 +271,32 @@ def _claim(text: str, sentence: Sentence, kind: ClaimKind, stopped: Sequence[str
     )
 
 
-def _is_grounded(text: str, known: str) -> bool:
-    """Whether a claim is whole, and brings no number and hardly a word that the article has not."""
-    if len(text) > _LONGEST_CLAIM or _is_broken_off(text) or not numbers(text) <= numbers(known):
+def _is_grounded(text: str, known: Sequence[str]) -> bool:
+    """Whether a claim is whole, and brings no number and hardly a word that none of the known texts has."""
+    if len(text) > _LONGEST_CLAIM or _is_broken_off(text):
         return False
-    words, given = content_words(text), set(content_words(known))
+    if any(all(number not in _numbers(one) for one in known) for number in numbers(text)):
+        return False
+    words, given = content_words(text), frozenset[str]().union(*(_words(one) for one in known))
     return bool(words) and sum(word in given for word in words) >= _SHARED_WORDS * len(words)
 
 
 def _belongs(text: str, own: str, others: Sequence[str]) -> bool:
     """Whether a claim is about its own sentence: none of the others holds clearly more of its words."""
-    words = set(content_words(text))
-    here = len(words & set(content_words(own)))
-    return here > 0 and all(len(words & set(content_words(other))) <= here * _MISPLACED for other in others)
+    words = _words(text)
+    here = len(words & _words(own))
+    return here > 0 and all(len(words & _words(other)) <= here * _MISPLACED for other in others)
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str) -> frozenset[str]:
+    """The content words of a sentence; a long article asks for those of each of its sentences again and again."""
+    return frozenset(content_words(visible(text)))
+
+
+@lru_cache(maxsize=4096)
+def _numbers(text: str) -> frozenset[str]:
+    return numbers(visible(text))
 
 
 def _is_broken_off(text: str) -> bool:

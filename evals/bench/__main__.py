@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.errors import AgentError
-from evals.bench import batch, cluster, cross_encoder, harness, kills, latency, retrieval, seed, startup
+from evals.bench import batch, cluster, cross_encoder, harness, kills, latency, retrieval, seed, selection, startup
 from evals.bench.measure import Measure, Record, change, read_record, record
 from evals.runs import write_whole
 
@@ -20,6 +20,7 @@ _BENCHES = {
     "latency": latency.measures,
     "retrieval": retrieval.measures,
     "cross_encoder": cross_encoder.measures,
+    "selection": selection.measures,
     "harness": harness.measures,
     "batch": batch.measures,
     "cluster": cluster.measures,

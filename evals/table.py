@@ -35,7 +35,7 @@ _WITHHELD = ("feverous_text", "fool_me_twice", "scifact", "smoke")
 _SENTENCES, _ABLATED = 60, 120
 """The embedded language model takes five seconds or more for each."""
 _EXTRACTION = (
-    "checkable_accuracy", "claim_coverage", "claim_coverage_words", "claim_entailed", "stands_alone",
+    "checkable_accuracy", "claim_coverage", "claim_recall", "claim_coverage_words", "claim_entailed", "stands_alone",
     "claim_is_sentence",
 )  # fmt: skip
 _ABLATIONS = (

@@ -23,7 +23,8 @@ def score_sentence(case: SentenceCase, outcome: Outcome, *, entails: Entails | N
     Classes: `checkable` or `not_checkable`; an ambiguous sentence counts as not checkable.
     Ratios: `claim_coverage`, gold claims that some found claim entails, and that entail it behind the text before the
     sentence (gold keeps pronouns), each with a probability of at least 0.5; `claim_coverage_words`, the same by F1 of
-    content words of at least 0.5; `claim_entailed`, found claims that the sentence entails behind the text before it
+    content words of at least 0.5; `claim_recall`, gold claims that some found claim entails, however much more it
+    says; `claim_entailed`, found claims that the sentence entails behind the text before it
     (what somebody says is not entailed and not counted; that it was said is); `stands_alone`, found claims that can
     be read alone (`evals.alone`); `claim_is_sentence`, found claims that are the sentence itself. The two by
     entailment need a scorer.
@@ -57,8 +58,9 @@ def _claims(case: SentenceCase, found: Sequence[Claim], entails: Entails | None)
         alike = sum(any(likeness(one, gold) >= MATCH for one in texts) for gold in case.claims)
         ratios["claim_coverage_words"] = Ratio(top=alike, bottom=len(case.claims))
         if entails:
-            covered = sum(_is_covered(gold, texts, before, entails) for gold in case.claims)
-            ratios["claim_coverage"] = Ratio(top=covered, bottom=len(case.claims))
+            told = [_matched(gold, texts, before, entails) for gold in case.claims]
+            ratios["claim_coverage"] = Ratio(top=sum(both for _, both in told), bottom=len(case.claims))
+            ratios["claim_recall"] = Ratio(top=sum(forth for forth, _ in told), bottom=len(case.claims))
     if found:
         ratios["stands_alone"] = Ratio(top=sum(stands_alone(text) for text in texts), bottom=len(texts))
         ratios["claim_is_sentence"] = Ratio(top=sum(claim.is_sentence for claim in found), bottom=len(found))
@@ -76,10 +78,14 @@ def _before(case: SentenceCase) -> str:
     return " ".join(before[-_BEFORE:].split()) if found else ""
 
 
-def _is_covered(gold: str, found: Sequence[str], before: str, entails: Entails) -> bool:
-    """Whether one found claim says neither less nor more; equal texts need no scorer."""
+def _matched(gold: str, found: Sequence[str], before: str, entails: Entails) -> tuple[bool, bool]:
+    """Whether a found claim says no less than the gold one, and whether one says neither less nor more.
+
+    Equal texts need no scorer.
+    """
     if gold in found:
-        return True
+        return True, True
     forth = entails.probabilities([(one, gold) for one in found])
     back = entails.probabilities([(f"{before} {gold}".strip(), one) for one in found])
-    return any(min(pair) >= THRESHOLD for pair in zip(forth, back, strict=True))
+    says = [value >= THRESHOLD for value in forth]
+    return any(says), any(one and value >= THRESHOLD for one, value in zip(says, back, strict=True))

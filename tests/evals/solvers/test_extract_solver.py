@@ -102,6 +102,7 @@ def test_classes_and_coverage():
     assert ratios == {
         "claim_coverage_words": (1, 2),
         "claim_coverage": (1, 2),
+        "claim_recall": (1, 2),
         "claim_entailed": (1, 1),
         "claim_is_sentence": (1, 1),
         "stands_alone": (1, 1),

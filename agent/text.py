@@ -33,6 +33,8 @@ def as_data(text: str) -> str:
 
 def visible(text: str) -> str:
     """One line of what a reader sees of a text: control, format, tag and bidirectional characters are dropped."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     kept = "".join(char if char.isspace() or unicodedata.category(char)[0] != "C" else "" for char in text)
     return " ".join(kept.split())
 

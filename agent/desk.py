@@ -33,6 +33,8 @@ from agent.stages.cascade import CascadeJudge
 from agent.stages.guard import EntailmentGuard, Guard, RecordedGuard, guard_id
 from agent.stages.judge import LanguageModelJudge, StanceJudge, prompt_name
 from agent.stages.reading import ReadingJudge, load_pool
+from agent.stages.rerank import CrossEncoderReranker, load_mixture
+from agent.stages.retrieve import Reranker
 from agent.stages.select import RecordedSelector, SentenceClassifier, load_sentence_model
 from agent.stages.stance import CrossEncoderJudge, PairScorer, load_calibration
 from agent.stages.thorough import ThoroughJudge, load_blend
@@ -93,7 +95,7 @@ def deps_of(settings: Settings, store: PassageStore, log: RunLog, listener: List
     return Deps(
         model=cached,
         judge=_judge(cached, settings),
-        sources=StoreSources(store, limit=settings.passages, when=when),
+        sources=StoreSources(store, limit=settings.passages, when=when, reranker=reranker_of(settings)),
         settings=settings,
         log=log,
         paid=lambda: cached.paid.model_copy(update={"seconds": round(time.monotonic() - began, 1)}),
@@ -366,6 +368,24 @@ def small_judge(settings: Settings) -> CrossEncoderJudge:
         ConfigError: its tokenizer is not in the cache.
     """
     return CrossEncoderJudge(small_scorer(settings), load_calibration())
+
+
+def reranker_of(settings: Settings) -> Reranker | None:
+    """What orders the passages anew; None where the settings ask for none.
+
+    Raises:
+        ConfigError: the tokenizer of the cross-encoder is not in the cache.
+    """
+    return shipped_reranker(settings) if settings.rerank else None
+
+
+def shipped_reranker(settings: Settings) -> CrossEncoderReranker:
+    """The small cross-encoder as re-ranker.
+
+    Raises:
+        ConfigError: its tokenizer is not in the cache.
+    """
+    return CrossEncoderReranker(small_scorer(settings), load_mixture())
 
 
 def open_small_models(settings: Settings, embedder: Embedder) -> None:

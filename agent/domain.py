@@ -279,6 +279,8 @@ class Hit(Data):
     """Reciprocal rank fusion score (Cormack et al. 2009)."""
     dense_rank: int | None = None
     lexical_rank: int | None = None
+    reranked: float | None = None
+    """Score of the re-ranking, by which the hits that have one are ordered; None: it was not read for that."""
     origin: str
     """Near-duplicate texts and one publisher's texts share an origin: they count once."""
     round: int = Field(default=1, ge=1)

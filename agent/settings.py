@@ -47,6 +47,7 @@ _RESULT_FIELDS = (
     "exclude",
     "abstain_below",
     "passages",
+    "rerank",
     "shown_sentences",
     "judge",
     "cascade",
@@ -101,6 +102,8 @@ class Settings(Data):
     abstain_below: float = Field(default=0, ge=0, le=1)
     passages: int = Field(default=5, ge=1, le=20)
     """Passages shown to the judge for one claim."""
+    rerank: bool = False
+    """Whether the small cross-encoder reads the first passages found for a claim and orders them anew."""
     shown_sentences: int = Field(default=3, ge=1, le=10)
     """Sentences shown of each passage."""
     judge: Literal["model", "small", "reading"] = "model"

@@ -81,7 +81,11 @@ def run(
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Most cases.")] = None,
     solver: Annotated[
         str,
-        typer.Option("--solver", help="pipeline, or a baseline: majority, bm25, closed_book, one_call, classifier."),
+        typer.Option(
+            "--solver",
+            help="pipeline, or a baseline: majority, bm25, closed_book, one_call, classifier; of a search, fused or"
+            " reranked.",
+        ),
     ] = "pipeline",
     judge: opt.JudgeOption = None,
     cascade: opt.CascadeOption = None,
@@ -129,7 +133,8 @@ def resume(run: RunArgument = "last", json: opt.JsonOption = False, run_dir: opt
     folder = find_run(run, eval_report.eval_dir(run_dir))
     recorded = folder.manifest.settings
     chosen = {
-        name: recorded.get(name) for name in ("judge", "cascade", "thorough", "abstain_below", "as_of", "undated")
+        name: recorded.get(name)
+        for name in ("judge", "cascade", "thorough", "rerank", "abstain_below", "as_of", "undated")
     }
     settings = load_settings(chosen | {"profile": folder.manifest.profile, "run_dir": run_dir})
     with eval_report.progress(folder.manifest.suite) as listener:

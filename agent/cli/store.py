@@ -99,8 +99,9 @@ def search(
     k: Annotated[int, typer.Option("-k", metavar="N", min=1, max=100, help="Passages to show.")] = 5,
     json: opt.JsonOption = False,
 ) -> None:
-    """Search as a claim would: by meaning and by words, fused."""
+    """Search as a claim would: by meaning and by words, fused; re-ranked if the settings say so."""
     from agent.cli.view import plain
+    from agent.desk import reranker_of
     from agent.domain import Claim, claim_id
     from agent.settings import load_settings
     from agent.sources import StoreSources
@@ -111,14 +112,15 @@ def search(
     settings = load_settings(chosen)
     when = TimeLimit(as_of=settings.as_of, scope=settings.scope)
     with _open(store) as opened:
-        sources = StoreSources(opened, limit=k, when=when)
+        sources = StoreSources(opened, limit=k, when=when, reranker=reranker_of(settings))
         hits = sources.find(plan_queries(Claim(id=claim_id(query, None), text=query), round=1), frozenset())
     if json:
         print(js.dumps([hit.model_dump(mode="json") for hit in hits], indent=2, ensure_ascii=False))
         return
     for hit in hits:
         text = plain(" ".join(hit.passage.text.split())[:160])
-        print(f"{hit.rank:>2}  {hit.score:.4f}  {hit.passage.document_id}  {text}")
+        read = "" if hit.reranked is None else f"  {hit.reranked:.3f}"
+        print(f"{hit.rank:>2}  {hit.score:.4f}{read}  {hit.passage.document_id}  {text}")
 
 
 @app.command()

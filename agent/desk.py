@@ -28,6 +28,7 @@ from agent.pipeline import Deps, verify_statement, verify_text
 from agent.runlog import RunLog
 from agent.settings import Settings, load_settings
 from agent.small.base import Embedder
+from agent.small.titled import TitledEmbedder
 from agent.sources import RecordedJudge, RecordedSources, StoreSources
 from agent.stages.cascade import CascadeJudge
 from agent.stages.guard import EntailmentGuard, Guard, RecordedGuard, guard_id
@@ -49,7 +50,31 @@ _WHOLE = "whole_text_is_one_claim"
 
 
 def embedder_of(settings: Settings) -> Embedder:
-    """The embedding model, loaded at its first use.
+    """What makes the vectors of a store, loaded at its first use.
+
+    Raises:
+        ConfigError: its files, its package or its key are not there.
+    """
+    found = _plain_embedder(settings)
+    return TitledEmbedder(found) if settings.embed_titles else found
+
+
+def _plain_embedder(settings: Settings) -> Embedder:
+    if settings.embedder == "openai":
+        from agent.llm.embeddings import embedder_at
+
+        if settings.api_key is None and settings.base_url is None:
+            raise ConfigError("embedder 'openai' needs a server: set OPENAI_API_KEY or FACTDESK_BASE_URL")
+        return embedder_at(settings)
+    if settings.embedder == "static":
+        from agent.small.static import static_embedder
+
+        return static_embedder()
+    return local_embedder(settings)
+
+
+def local_embedder(settings: Settings) -> Embedder:
+    """MiniLM, which the sentence classifier needs, whatever a store is made with.
 
     Raises:
         ConfigError: its files are not there.
@@ -349,7 +374,7 @@ def sentence_classifier(settings: Settings) -> SentenceClassifier:
     Raises:
         ConfigError: the files of its embedder are not there.
     """
-    return SentenceClassifier(embedder_of(settings), load_sentence_model())
+    return SentenceClassifier(local_embedder(settings), load_sentence_model())
 
 
 def reading_judge(settings: Settings) -> ReadingJudge:

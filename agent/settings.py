@@ -90,6 +90,12 @@ class Settings(Data):
     store_dir: Path
     run_dir: Path
     chroma_url: str | None = None
+    embedder: Literal["minilm", "openai", "static"] = "minilm"
+    """What makes vectors of passages and queries; a store holds those of one. `openai`: at OpenAI or `base_url`."""
+    embedding_model: str = "text-embedding-3-small"
+    """With `embedder` openai: its name, as the server knows it."""
+    embed_titles: bool = False
+    """Whether a passage is embedded with the title of its document and the nearest heading; another kind of store."""
     hub: str = "https://huggingface.co"
     """Where model files are looked for before the package index."""
 

@@ -52,9 +52,8 @@ def _seed(text: str) -> int:
 def measures(*, quick: bool = False, passages: int = PASSAGES) -> Iterator[Measure]:
     """Ingest rates, then the median and the 95th percentile of searches."""
     count = 300 if quick else passages
-    texts = [document.text for document in islice(_documents(count), 0, None, max(1, count // _QUERIES))][
-        : 5 if quick else _QUERIES
-    ]
+    queries = 5 if quick else _QUERIES
+    texts = [document.text for document in islice(_documents(count), 0, None, max(1, count // queries))][:queries]
     with tempfile.TemporaryDirectory() as folder:
         embedder = _GivenVectors()
         began = time.perf_counter()

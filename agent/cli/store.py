@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as js
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,15 +19,17 @@ app = typer.Typer(no_args_is_help=True, help="Add, list, search and mend the sou
 
 
 @contextmanager
-def _open(folder: Path | None, *, write: bool = False, create: bool = False) -> Iterator[Store]:
+def _open(
+    folder: Path | None, *, write: bool = False, create: bool = False, files: Sequence[Path] = ()
+) -> Iterator[Store]:
     from agent.desk import embedder_of
+    from agent.ingest.vectors import with_given
     from agent.settings import load_settings
     from agent.store.hybrid import Store
 
     settings = load_settings({"store_dir": folder, "profile": "local"})
-    with Store.open(
-        settings.store_dir, embedder_of(settings), chroma_url=settings.chroma_url, write=write, create=create
-    ) as store:
+    embedder = with_given(embedder_of(settings), files)
+    with Store.open(settings.store_dir, embedder, chroma_url=settings.chroma_url, write=write, create=create) as store:
         yield store
 
 
@@ -50,7 +52,7 @@ def add(
 
     files = [Path(given) for given in paths if not is_address(given)]
     pages = fetch_all([given for given in paths if is_address(given)], fetch_document if allow_url else None)
-    with progress_view() as view, _open(store, write=True, create=True) as opened:
+    with progress_view() as view, _open(store, write=True, create=True, files=files) as opened:
         report = ingest(files, opened, listener=view.ingested, pages=pages)
     if json:
         print(report.model_dump_json(indent=2))

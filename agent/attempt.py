@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from agent.domain import (
@@ -15,6 +17,7 @@ from agent.domain import (
     FailureKind,
     Hit,
     Query,
+    SourceKind,
     Stance,
     Verdict,
     Verification,
@@ -29,6 +32,7 @@ from agent.stages.queries import plan_queries
 from agent.stages.retrieve import origins_of
 
 LookAgain = Literal["nothing", "one_side"]
+_ALL_ALIKE: Mapping[SourceKind, float] = MappingProxyType({})
 
 
 class Attempt:
@@ -101,9 +105,10 @@ class Attempt:
             stance=Stance.NEUTRAL,
         )
 
-    def conclude(self, *, abstain_below: float) -> Verification:
-        """Checks and decision."""
+    def conclude(self, *, abstain_below: float, weights: Mapping[SourceKind, float] = _ALL_ALIKE) -> Verification:
+        """Checks and decision; a voice counts as much as the kind of its source weighs, 1 where that is not said."""
         self._join_origins()
+        self._weigh(weights)
         self._stage = "checks"
         texts = {hit.passage.id: hit.passage.text for hit in self._hits}
         checks = tuple(
@@ -129,6 +134,12 @@ class Attempt:
         self._hits = tuple(hit.model_copy(update={"origin": origins[hit.passage.id]}) for hit in self._hits)
         self._evidence = tuple(
             piece.model_copy(update={"origin": origins[piece.passage_id]}) for piece in self._evidence
+        )
+
+    def _weigh(self, weights: Mapping[SourceKind, float]) -> None:
+        kinds = {name: document.kind for name, document in self._documents.items()}
+        self._evidence = tuple(
+            piece.model_copy(update={"weight": weights.get(kinds[piece.document_id], 1.0)}) for piece in self._evidence
         )
 
     def fail(self, error: Exception) -> Verification:

@@ -338,6 +338,8 @@ class Evidence(Data):
     """None when the judge gives no probabilities."""
     citation: Citation | None = None
     """Always present when the stance is not neutral."""
+    weight: float = Field(default=1, ge=0, le=1)
+    """What its voice counts in the decision, by the kind of its source (`kind_weights`)."""
 
     @model_validator(mode="after")
     def _cited(self) -> Self:

@@ -104,7 +104,7 @@ async def verify_claim(claim: Claim, deps: Deps) -> Verification:
             await attempt.look(number)
             if attempt.is_settled(deps.settings.look_again):
                 break
-        return attempt.conclude(abstain_below=deps.settings.abstain_below)
+        return attempt.conclude(abstain_below=deps.settings.abstain_below, weights=deps.settings.kind_weights)
     except ConfigError:
         raise
     except AgentError as error:

@@ -3,9 +3,9 @@
     python -m evals.training.fit_windows --data ../shared/data --keep windows.jsonl --limit 60
 
 For every set the documents that gold names for the drawn claims, and as many others as `--documents` says, are cut in
-each size and searched as the product does. Prints recall@5 of documents over the first five passages, which is what a judge
-reads, and recall@10 over twenty; the mean is over sets. With titles the passage is embedded behind the title of its
-document and the nearest heading (`embed_titles`); the lexical index has the title in any case. What was measured is
+each size and searched as the product does. Prints recall@5 of documents over the first five passages, which is what a
+judge reads, and recall@10 over twenty; the mean is over sets. With titles the passage is embedded behind the title of
+its document and the nearest heading (`embed_titles`); the lexical index has the title in any case. What was measured is
 kept in `--keep`, choice by choice, and the same command goes on there. The words a judge reads are printed beside: five
 passages of 180 words cost it twice what five of 90 do.
 """

@@ -87,10 +87,10 @@ def embedder_at(settings: Settings) -> ServerEmbedder:
     trusts = not is_here(settings.base_url or "")
     embeddings = OpenAIEmbeddings(
         model=settings.embedding_model,
-        base_url=settings.base_url,
-        api_key=settings.api_key or SecretStr("none"),
+        openai_api_base=settings.base_url,
+        openai_api_key=settings.api_key or SecretStr("none"),
         max_retries=0,
-        timeout=settings.timeout,
+        request_timeout=settings.timeout,
         chunk_size=_AT_ONCE,
         check_embedding_ctx_length=False,  # else it downloads a vocabulary and sends numbers that only OpenAI reads
         http_client=httpx2.Client(trust_env=trusts, timeout=settings.timeout),

@@ -89,4 +89,4 @@ def _table(content: bytes) -> Vectors:
     about = json.loads(content[8 : 8 + length])["embedding.weight"]
     start, end = about["data_offsets"]
     numbers = np.frombuffer(content[8 + length :][start:end], dtype="<f2")
-    return numbers.reshape(about["shape"])  # type: ignore[return-value] # half precision: as exact, half the memory
+    return numbers.reshape(about["shape"])  # half precision: as exact, half the memory

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from agent.errors import InputError
 from agent.ingest.index import ingest
+from agent.ingest.private import open_store
 from agent.ingest.vectors import with_given
 from agent.small.titled import TitledEmbedder
 from agent.store.base import TimeLimit
 from agent.store.hybrid import Store
 from agent.store.memory import HashEmbedder
+from tests.desk import settings_for
 
 TEXTS = ("The mill of Norvik burnt down in 1931.", "Bakers in Velmar like rye.", "Trade was slow.")
 
@@ -115,3 +118,12 @@ def test_titles_and_given_vectors_do_not_go_together(tmp_path):
     """They were made of the passages alone."""
     with pytest.raises(InputError, match="embed_titles"):
         with_given(TitledEmbedder(HashEmbedder()), [write(tmp_path, with_vectors())])
+
+
+def test_sources_for_one_run_bring_their_vectors_too(tmp_path):
+    """As those that are added to a store do."""
+    path, embedder = write(tmp_path, with_vectors()), Counting()
+    view = SimpleNamespace(ingested=lambda progress: None, rejected=lambda rejected: None)
+    with open_store(settings_for(tmp_path / "runs"), embedder, [path], view) as store:
+        assert len(store.list()) == 3
+    assert embedder.asked == list(TEXTS)  # once, to be compared

@@ -5,14 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from agent.desk import reranker_of, shipped_reranker
 from agent.domain import Hit, Purpose, Query
-from agent.errors import ModelError
+from agent.errors import ConfigError, ModelError
 from agent.ingest.chunk import cut_passages
+from agent.settings import load_settings
 from agent.stages.rerank import FEATURES, CrossEncoderReranker, Mixture, features_of, load_mixture
 from agent.stages.retrieve import Fused, retrieve
 from agent.store.base import TimeLimit
 from agent.store.memory import MemoryStore
 from tests.build import document
+from tests.cli.command import needs_embedder
 from tests.stages.test_retrieve import ScriptedStore, words
 from tests.stages.test_retrieve import document as plain
 
@@ -172,3 +175,24 @@ def test_a_hit_of_an_old_record_is_still_read():
     """The field is not there in what was written before."""
     old = retrieve([query()], store_of("a"), limit=1, when=ALWAYS)[0].model_dump(exclude={"reranked"})
     assert Hit.model_validate(old).reranked is None
+
+
+def test_settings_ask_for_a_re_ranker_or_for_none(tmp_path):
+    """Off unless it is said; without the files of the cross-encoder the cure is named."""
+    assert reranker_of(load_settings({"profile": "local"}, {}, tmp_path)) is None
+    asked = load_settings({"profile": "local", "rerank": True, "cache_dir": tmp_path}, {}, tmp_path)
+    assert asked.of_result()["rerank"] is True
+    with pytest.raises(ConfigError, match="factdesk models pull"):
+        reranker_of(asked)
+
+
+class TestShipped:
+    pytestmark = needs_embedder
+
+    def test_the_shipped_re_ranker_reads_and_lifts_what_speaks_of_the_claim(self):
+        """The real cross-encoder and the real weights, over passages the fused ranking has the wrong way round."""
+        found = shipped_reranker(load_settings({"profile": "local"}))
+        texts = ["The river was low that year.", "Tolls are collected by hand.", "The bridge was opened in 1931."]
+        passages = [Fused(text, "", 1 / 60 - number / 10_000) for number, text in enumerate(texts)]
+        scores = found.scores("The bridge opened in 1931.", passages)
+        assert max(range(3), key=lambda place: scores[place]) == 2

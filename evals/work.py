@@ -218,7 +218,7 @@ def _sentences(task: Task, deps: Deps) -> Solver[SentenceCase]:
 
 def _search(task: Task, deps: Deps, place: Place) -> RetrieveSolver:
     wide, narrow = (_sources(task, deps, place, limit=limit) for limit in (_RANKED, deps.settings.passages))
-    return RetrieveSolver(wide, narrow)
+    return RetrieveSolver(wide, narrow, most=deps.settings.passages)
 
 
 def _verdicts(task: Task, deps: Deps, place: Place) -> Solver[ClaimCase]:

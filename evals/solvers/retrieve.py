@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from agent.domain import Claim, Hit
 from agent.errors import StoreError
-from agent.sources import Sources
 from agent.stages.queries import plan_queries
 from evals.cases import ClaimCase
 from evals.passages import claim_of
@@ -22,15 +20,17 @@ SEARCHES = (BM25, FUSED, RERANKED)
 class RetrieveSolver:
     """The pipeline's first round of search, and the second one that follows when the first finds nothing."""
 
-    def __init__(self, ranked: SourcesOf, read: SourcesOf) -> None:
+    def __init__(self, ranked: SourcesOf, read: SourcesOf, *, most: int) -> None:
         """Take where to search.
 
         Args:
-            ranked: gives enough passages for a ranking of ten documents.
-            read: gives as many passages as a judge reads in a round.
+            ranked: gives enough passages for a ranking of ten documents; the first of them are what a judge reads.
+            read: gives as many passages as a judge reads in a further round.
+            most: passages that a judge reads in a round.
         """
         self._ranked = ranked
         self._read = read
+        self._most = most
 
     async def solve(self, case: ClaimCase) -> Outcome:
         """The hits, best first, and what two rounds would have a judge read."""
@@ -42,10 +42,7 @@ class RetrieveSolver:
     def _solve(self, case: ClaimCase) -> Outcome:
         claim = claim_of(case)
         hits = self._ranked.of(case).find(plan_queries(claim, round=1), frozenset())
-        return Outcome(case_id=case.id, hits=hits, read=_two_rounds(claim, self._read.of(case)))
-
-
-def _two_rounds(claim: Claim, sources: Sources) -> tuple[Hit, ...]:
-    first = sources.find(plan_queries(claim, round=1), frozenset())
-    seen = frozenset(hit.passage.id for hit in first)
-    return first + sources.find(plan_queries(claim, round=2), seen)
+        first = hits[: self._most]
+        seen = frozenset(hit.passage.id for hit in first)
+        second = self._read.of(case).find(plan_queries(claim, round=2), seen)
+        return Outcome(case_id=case.id, hits=hits, read=first + second)

@@ -51,7 +51,7 @@ def test_what_two_rounds_would_read_is_kept_apart_from_the_ranking():
     store = store_of(*(document(f"Norvik mill number {number} and its rye.", f"d{number}") for number in range(9)))
     wide, narrow = (StoreSources(store, limit=limit, when=ALWAYS) for limit in (6, 2))
     case = ClaimCase(id="c", text="The Norvik mill sold its rye.", label="supported")
-    outcome = asyncio.run(RetrieveSolver(Same(wide), Same(narrow)).solve(case))
+    outcome = asyncio.run(RetrieveSolver(Same(wide), Same(narrow), most=2).solve(case))
     assert len(outcome.hits) == 6
     assert [hit.round for hit in outcome.read] == [1, 1, 2, 2]
     assert len({hit.passage.id for hit in outcome.read}) == 4

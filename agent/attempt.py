@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from agent.domain import (
@@ -16,6 +18,7 @@ from agent.domain import (
     FailureKind,
     Hit,
     Query,
+    SourceKind,
     Stance,
     Verdict,
     Verification,
@@ -31,6 +34,7 @@ from agent.stages.queries import plan_queries
 from agent.stages.retrieve import origins_of
 
 LookAgain = Literal["nothing", "one_side"]
+_ALL_ALIKE: Mapping[SourceKind, float] = MappingProxyType({})
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +51,7 @@ async def attempt(claim: Claim, judge: StanceJudge, sources: Sources, settings: 
             await one.look(number)
             if one.is_settled(settings.look_again):
                 break
-        return one.conclude(abstain_below=settings.abstain_below)
+        return one.conclude(abstain_below=settings.abstain_below, weights=settings.kind_weights)
     except ConfigError:
         raise
     except AgentError as error:
@@ -127,9 +131,10 @@ class Attempt:
             stance=Stance.NEUTRAL,
         )
 
-    def conclude(self, *, abstain_below: float) -> Verification:
-        """Checks and decision."""
+    def conclude(self, *, abstain_below: float, weights: Mapping[SourceKind, float] = _ALL_ALIKE) -> Verification:
+        """Checks and decision; a voice counts as much as the kind of its source weighs, 1 where that is not said."""
         self._join_origins()
+        self._weigh(weights)
         self._stage = "checks"
         texts = {hit.passage.id: hit.passage.text for hit in self._hits}
         checks = tuple(
@@ -155,6 +160,12 @@ class Attempt:
         self._hits = tuple(hit.model_copy(update={"origin": origins[hit.passage.id]}) for hit in self._hits)
         self._evidence = tuple(
             piece.model_copy(update={"origin": origins[piece.passage_id]}) for piece in self._evidence
+        )
+
+    def _weigh(self, weights: Mapping[SourceKind, float]) -> None:
+        kinds = {name: document.kind for name, document in self._documents.items()}
+        self._evidence = tuple(
+            piece.model_copy(update={"weight": weights.get(kinds[piece.document_id], 1.0)}) for piece in self._evidence
         )
 
     def fail(self, error: Exception) -> Verification:

@@ -28,11 +28,14 @@ from agent.pipeline import Deps, verify_statement, verify_text
 from agent.runlog import RunLog
 from agent.settings import Settings, load_settings
 from agent.small.base import Embedder
+from agent.small.titled import TitledEmbedder
 from agent.sources import RecordedJudge, RecordedSources, StoreSources
 from agent.stages.cascade import CascadeJudge
 from agent.stages.guard import EntailmentGuard, Guard, RecordedGuard, guard_id
 from agent.stages.judge import LanguageModelJudge, StanceJudge, prompt_name
 from agent.stages.reading import ReadingJudge, load_pool
+from agent.stages.rerank import CrossEncoderReranker, load_mixture
+from agent.stages.retrieve import Reranker
 from agent.stages.select import RecordedSelector, SentenceClassifier, load_sentence_model
 from agent.stages.stance import CrossEncoderJudge, PairScorer, load_calibration
 from agent.stages.thorough import ThoroughJudge, load_blend
@@ -47,7 +50,31 @@ _WHOLE = "whole_text_is_one_claim"
 
 
 def embedder_of(settings: Settings) -> Embedder:
-    """The embedding model, loaded at its first use.
+    """What makes the vectors of a store, loaded at its first use.
+
+    Raises:
+        ConfigError: its files, its package or its key are not there.
+    """
+    found = _plain_embedder(settings)
+    return TitledEmbedder(found) if settings.embed_titles else found
+
+
+def _plain_embedder(settings: Settings) -> Embedder:
+    if settings.embedder == "openai":
+        from agent.llm.embeddings import embedder_at
+
+        if settings.api_key is None and settings.base_url is None:
+            raise ConfigError("embedder 'openai' needs a server: set OPENAI_API_KEY or FACTDESK_BASE_URL")
+        return embedder_at(settings)
+    if settings.embedder == "static":
+        from agent.small.static import static_embedder
+
+        return static_embedder()
+    return local_embedder(settings)
+
+
+def local_embedder(settings: Settings) -> Embedder:
+    """MiniLM, which the sentence classifier needs, whatever a store is made with.
 
     Raises:
         ConfigError: its files are not there.
@@ -93,7 +120,7 @@ def deps_of(settings: Settings, store: PassageStore, log: RunLog, listener: List
     return Deps(
         model=cached,
         judge=_judge(cached, settings),
-        sources=StoreSources(store, limit=settings.passages, when=when),
+        sources=StoreSources(store, limit=settings.passages, when=when, reranker=reranker_of(settings)),
         settings=settings,
         log=log,
         paid=lambda: cached.paid.model_copy(update={"seconds": round(time.monotonic() - began, 1)}),
@@ -347,7 +374,7 @@ def sentence_classifier(settings: Settings) -> SentenceClassifier:
     Raises:
         ConfigError: the files of its embedder are not there.
     """
-    return SentenceClassifier(embedder_of(settings), load_sentence_model())
+    return SentenceClassifier(local_embedder(settings), load_sentence_model())
 
 
 def reading_judge(settings: Settings) -> ReadingJudge:
@@ -366,6 +393,24 @@ def small_judge(settings: Settings) -> CrossEncoderJudge:
         ConfigError: its tokenizer is not in the cache.
     """
     return CrossEncoderJudge(small_scorer(settings), load_calibration())
+
+
+def reranker_of(settings: Settings) -> Reranker | None:
+    """What orders the passages anew; None where the settings ask for none.
+
+    Raises:
+        ConfigError: the tokenizer of the cross-encoder is not in the cache.
+    """
+    return shipped_reranker(settings) if settings.rerank else None
+
+
+def shipped_reranker(settings: Settings) -> CrossEncoderReranker:
+    """The small cross-encoder as re-ranker.
+
+    Raises:
+        ConfigError: its tokenizer is not in the cache.
+    """
+    return CrossEncoderReranker(small_scorer(settings), load_mixture())
 
 
 def open_small_models(settings: Settings, embedder: Embedder) -> None:

@@ -281,6 +281,8 @@ class Hit(Data):
     """Reciprocal rank fusion score (Cormack et al. 2009)."""
     dense_rank: int | None = None
     lexical_rank: int | None = None
+    reranked: float | None = None
+    """Score of the re-ranking, by which the hits that have one are ordered; None: it was not read for that."""
     origin: str
     """Near-duplicate texts and one publisher's texts share an origin: they count once."""
     round: int = Field(default=1, ge=1)
@@ -338,6 +340,8 @@ class Evidence(Data):
     """None when the judge gives no probabilities."""
     citation: Citation | None = None
     """Always present when the stance is not neutral."""
+    weight: float = Field(default=1, ge=0, le=1)
+    """What its voice counts in the decision, by the kind of its source (`kind_weights`)."""
 
     @model_validator(mode="after")
     def _cited(self) -> Self:

@@ -13,13 +13,13 @@ import tomllib
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
-from agent.domain import Data
+from agent.domain import Data, SourceKind
 from agent.errors import ConfigError
 from agent.scope import Scope, Terms
 
@@ -45,8 +45,10 @@ _RESULT_FIELDS = (
     "undated",
     "only",
     "exclude",
+    "kind_weights",
     "abstain_below",
     "passages",
+    "rerank",
     "shown_sentences",
     "judge",
     "cascade",
@@ -91,6 +93,12 @@ class Settings(Data):
     store_dir: Path
     run_dir: Path
     chroma_url: str | None = None
+    embedder: Literal["minilm", "openai", "static"] = "minilm"
+    """What makes vectors of passages and queries; a store holds those of one. `openai`: at OpenAI or `base_url`."""
+    embedding_model: str = "text-embedding-3-small"
+    """With `embedder` openai: its name, as the server knows it."""
+    embed_titles: bool = False
+    """Whether a passage is embedded with the title of its document and the nearest heading; another kind of store."""
     hub: str = "https://huggingface.co"
     """Where model files are looked for before the package index."""
 
@@ -100,9 +108,14 @@ class Settings(Data):
     """Sources that are looked at, such as `kind:official` or `domain:example.org`; empty: all."""
     exclude: Terms = ()
     """Sources that are not looked at, in the same form."""
+    kind_weights: dict[SourceKind, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    """What a voice counts by the kind of its source, such as `{ partisan = 0.5 }`; 1 where none is given: the decision
+    was fitted on sets that name no kinds, so nothing is known by which one kind should count less than another."""
     abstain_below: float = Field(default=0, ge=0, le=1)
     passages: int = Field(default=5, ge=1, le=20)
     """Passages shown to the judge for one claim."""
+    rerank: bool = False
+    """Whether the small cross-encoder reads the first passages found for a claim and orders them anew."""
     shown_sentences: int = Field(default=3, ge=1, le=10)
     """Sentences shown of each passage."""
     judge: Literal["model", "small", "reading"] = "model"
@@ -146,6 +159,14 @@ class Settings(Data):
         """Also in one string, as `of_result` gives it."""
         return [term.strip() for term in value.split(";") if term.strip()] if isinstance(value, str) else value
 
+    @field_validator("kind_weights", mode="before")
+    @classmethod
+    def _as_table(cls, value: object) -> object:
+        """Also in one string, as `of_result` gives it."""
+        if not isinstance(value, str):
+            return value
+        return {kind.strip(): float(weight) for kind, _, weight in (part.partition("=") for part in value.split(";"))}
+
     @property
     def scope(self) -> Scope:
         """Which sources may be seen, whatever their date."""
@@ -155,6 +176,8 @@ class Settings(Data):
         """The settings that can change a result, as plain values for the run record."""
         dumped = self.model_dump(mode="json", include=set(_RESULT_FIELDS))
         plain = dumped | {name: "; ".join(dumped[name]) or None for name in ("only", "exclude")}
+        weights = sorted(dumped["kind_weights"].items())
+        plain["kind_weights"] = "; ".join(f"{kind}={weight:g}" for kind, weight in weights) or None
         return {name: plain[name] for name in _RESULT_FIELDS}
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from agent.domain import Claim, Document, Hit, Query, Result
 from agent.errors import ModelError
 from agent.stages.judge import Judgement
-from agent.stages.retrieve import retrieve
+from agent.stages.retrieve import Reranker, retrieve
 from agent.store.base import PassageStore, TimeLimit
 
 
@@ -27,14 +27,15 @@ class Sources(Protocol):
 class StoreSources:
     """Hits from a store."""
 
-    def __init__(self, store: PassageStore, *, limit: int, when: TimeLimit) -> None:
+    def __init__(self, store: PassageStore, *, limit: int, when: TimeLimit, reranker: Reranker | None = None) -> None:
         self._store = store
         self._limit = limit
         self._when = when
+        self._reranker = reranker
 
     def find(self, queries: Sequence[Query], seen: frozenset[str]) -> tuple[Hit, ...]:
-        """Search, fuse and cut to the limit."""
-        hits = retrieve(queries, self._store, limit=self._limit, when=self._when, seen=seen)
+        """Search, fuse, re-rank if asked, and cut to the limit."""
+        hits = retrieve(queries, self._store, limit=self._limit, when=self._when, seen=seen, reranker=self._reranker)
         return tuple(hit.model_copy(update={"round": queries[0].round}) for hit in hits) if queries else ()
 
     def documents(self, ids: Iterable[str]) -> dict[str, Document]:

@@ -26,6 +26,8 @@ class Outcome(Data):
     """Verdict stage: what the small judge makes of the cited quotes alone; None without citations."""
     hits: tuple[Hit, ...] = ()
     """Retrieve stage: the passages found, best first."""
+    read: tuple[Hit, ...] = ()
+    """Retrieve stage: what a judge would read in two rounds."""
     evidence: tuple[Evidence, ...] = ()
     """Stance stage: what the judge says of the one passage."""
     entry: LedgerEntry | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from agent.desk import embedder_of, sentence_classifier, small_judge
+from agent.desk import embedder_of, reranker_of, sentence_classifier, shipped_reranker, small_judge
 from agent.domain import Data
 from agent.errors import ConfigError, InputError
 from agent.ingest.private import open_documents
@@ -18,6 +18,7 @@ from agent.settings import Settings
 from agent.small.base import Embedder
 from agent.sources import StoreSources
 from agent.stages.judge import StanceJudge, prompt_name
+from agent.stages.retrieve import Reranker
 from agent.store.base import PassageStore, TimeLimit
 from agent.store.memory import MemoryStore
 from evals.attacks import load_attacks, plant
@@ -30,16 +31,20 @@ from evals.solvers.base import Solver
 from evals.solvers.baselines import BASELINES, NEEDS_MODEL, baseline
 from evals.solvers.extract import ClassifierSolver, ExtractSolver
 from evals.solvers.one_call import PASSAGES
-from evals.solvers.retrieve import RetrieveSolver
+from evals.solvers.retrieve import BM25, FUSED, RERANKED, SEARCHES, RetrieveSolver
 from evals.solvers.stance import StanceSolver
 from evals.solvers.variants import VARIANTS
-from evals.solvers.verdict import GoldSources, SearchedSources, SourcesOf, VerdictSolver, WithheldSources
+from evals.solvers.verdict import GoldSources, Search, SearchedSources, SourcesOf, VerdictSolver, WithheldSources
 from evals.suites import find_suite, load_suite, picker
 
 CaseT = TypeVar("CaseT", bound=Case)
 PIPELINE = "pipeline"
 CLASSIFIER = "classifier"
-_SOLVERS: dict[str, tuple[str, ...]] = {"verdict": BASELINES, "extract": (CLASSIFIER, *VARIANTS)}
+_SOLVERS: dict[str, tuple[str, ...]] = {
+    "verdict": BASELINES,
+    "extract": (CLASSIFIER, *VARIANTS),
+    "retrieve": SEARCHES,
+}
 _SEARCHED = frozenset({"retrieved", "withheld"})
 _RANKED = 20
 """Passages looked at in the retrieve stage, so that ten documents come of them."""
@@ -110,7 +115,8 @@ def task_of(plan: Plan, suite: Suite) -> Task:
     if plan.solver not in (PIPELINE, *_SOLVERS.get(stage, ())):
         raise InputError(
             f"solver {plan.solver!r} cannot be run at stage {stage!r} of {suite.name!r}: give {PIPELINE}, for claims"
-            f" one of {', '.join(BASELINES)}, for sentences one of {', '.join(_SOLVERS['extract'])}"
+            f" one of {', '.join(BASELINES)}, for their search one of {', '.join(SEARCHES)}, for sentences one of"
+            f" {', '.join(_SOLVERS['extract'])}"
         )
     if plan.solver != PIPELINE and plan.evidence == "withheld":
         raise InputError(f"evidence 'withheld' is for the {PIPELINE}, not for solver {plan.solver!r}")
@@ -205,7 +211,7 @@ def solver_of(task: Task, deps: Deps, place: Place) -> Solver[Case]:
     if task.stage == "stance":
         return _Only(StanceCase, StanceSolver(deps.judge))
     if task.stage == "retrieve":
-        return _Only(ClaimCase, RetrieveSolver(_sources(task, deps, place, limit=_RANKED)))
+        return _Only(ClaimCase, _search(task, deps, place))
     if suite.kind is SuiteKind.CLAIMS:
         return _Only(ClaimCase, _verdicts(task, deps, place))
     return _Only(AttackCase, AttackSolver(deps, place.embedder))
@@ -218,6 +224,11 @@ def _sentences(task: Task, deps: Deps) -> Solver[SentenceCase]:
     if task.plan.solver in VARIANTS:
         return VARIANTS[task.plan.solver](deps)
     return ExtractSolver(deps.model, settings, guard=deps.guard, selector=deps.selector)
+
+
+def _search(task: Task, deps: Deps, place: Place) -> RetrieveSolver:
+    wide, narrow = (_sources(task, deps, place, limit=limit) for limit in (_RANKED, deps.settings.passages))
+    return RetrieveSolver(wide, narrow, most=deps.settings.passages)
 
 
 def _verdicts(task: Task, deps: Deps, place: Place) -> Solver[ClaimCase]:
@@ -252,10 +263,20 @@ class _Only(Generic[CaseT]):
 def _sources(task: Task, deps: Deps, place: Place, *, limit: int) -> SourcesOf:
     if task.evidence == "gold":
         return GoldSources(GoldPassages(task.suite.corpus))
+    by_words = task.stage == "retrieve" and task.plan.solver == BM25
+    search = Search(place.store, _when(task, deps), _reranker(task, deps), by_words)
     if task.evidence == "withheld":
-        return WithheldSources(place.store, limit=limit, when=_when(task, deps))
-    claim_dates = task.suite.about.claim_dates
-    return SearchedSources(place.store, limit=limit, when=_when(task, deps), claim_dates=claim_dates)
+        return WithheldSources(search, limit=limit)
+    return SearchedSources(search, limit=limit, claim_dates=task.suite.about.claim_dates)
+
+
+def _reranker(task: Task, deps: Deps) -> Reranker | None:
+    """As the settings say, unless the solver of the retrieve stage says it."""
+    if task.stage == "retrieve" and task.plan.solver in {BM25, FUSED}:
+        return None
+    if task.stage == "retrieve" and task.plan.solver == RERANKED:
+        return shipped_reranker(deps.settings)
+    return reranker_of(deps.settings)
 
 
 def _when(task: Task, deps: Deps) -> TimeLimit:

@@ -84,3 +84,19 @@ def test_sources_are_chosen_by_terms_that_survive_the_record(tmp_path):
         ConfigError, match="setting 'only' .*is not allowed: 'rant.example' names no source: write kind:"
     ):
         load(only=["rant.example"])
+
+
+def test_kinds_of_sources_are_weighed_by_a_table_that_survives_the_record(tmp_path):
+    """A table in the file, or the one string of a run's record; nothing is weighed unless it is said."""
+    (tmp_path / "factdesk.toml").write_text("kind_weights = { partisan = 0.5, ngo = 1 }\n")
+    found = load(folder=tmp_path)
+    assert found.of_result()["kind_weights"] == "ngo=1; partisan=0.5"
+    assert load(**found.of_result()).kind_weights == found.kind_weights
+    assert load().of_result()["kind_weights"] is None
+
+
+@pytest.mark.parametrize("given", [{"partisan": 1.5}, {"blog": 0.5}, "partisan=much", "partisan"])
+def test_a_weight_that_is_none_is_named(given):
+    """From nought to one, of a kind there is."""
+    with pytest.raises(ConfigError, match="kind_weights"):
+        load(kind_weights=given)

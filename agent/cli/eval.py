@@ -132,7 +132,8 @@ def resume(run: RunArgument = "last", json: opt.JsonOption = False, run_dir: opt
     folder = find_run(run, eval_report.eval_dir(run_dir))
     recorded = folder.manifest.settings
     chosen = {
-        name: recorded.get(name) for name in ("judge", "cascade", "thorough", "abstain_below", "as_of", "undated")
+        name: recorded.get(name)
+        for name in ("judge", "cascade", "thorough", "rerank", "abstain_below", "as_of", "undated")
     }
     settings = load_settings(chosen | {"profile": folder.manifest.profile, "run_dir": run_dir})
     with eval_report.progress(folder.manifest.suite) as listener:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as js
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,15 +19,17 @@ app = typer.Typer(no_args_is_help=True, help="Add, list, search and mend the sou
 
 
 @contextmanager
-def _open(folder: Path | None, *, write: bool = False, create: bool = False) -> Iterator[Store]:
+def _open(
+    folder: Path | None, *, write: bool = False, create: bool = False, files: Sequence[Path] = ()
+) -> Iterator[Store]:
     from agent.desk import embedder_of
+    from agent.ingest.vectors import with_given
     from agent.settings import load_settings
     from agent.store.hybrid import Store
 
     settings = load_settings({"store_dir": folder, "profile": "local"})
-    with Store.open(
-        settings.store_dir, embedder_of(settings), chroma_url=settings.chroma_url, write=write, create=create
-    ) as store:
+    embedder = with_given(embedder_of(settings), files)
+    with Store.open(settings.store_dir, embedder, chroma_url=settings.chroma_url, write=write, create=create) as store:
         yield store
 
 
@@ -50,7 +52,7 @@ def add(
 
     files = [Path(given) for given in paths if not is_address(given)]
     pages = fetch_all([given for given in paths if is_address(given)], fetch_document if allow_url else None)
-    with progress_view() as view, _open(store, write=True, create=True) as opened:
+    with progress_view() as view, _open(store, write=True, create=True, files=files) as opened:
         report = ingest(files, opened, listener=view.ingested, pages=pages)
     if json:
         print(report.model_dump_json(indent=2))
@@ -99,8 +101,9 @@ def search(
     k: Annotated[int, typer.Option("-k", metavar="N", min=1, max=100, help="Passages to show.")] = 5,
     json: opt.JsonOption = False,
 ) -> None:
-    """Search as a claim would: by meaning and by words, fused."""
+    """Search as a claim would: by meaning and by words, fused; re-ranked if the settings say so."""
     from agent.cli.view import plain
+    from agent.desk import reranker_of
     from agent.domain import Claim, claim_id
     from agent.settings import load_settings
     from agent.sources import StoreSources
@@ -111,14 +114,15 @@ def search(
     settings = load_settings(chosen)
     when = TimeLimit(as_of=settings.as_of, scope=settings.scope)
     with _open(store) as opened:
-        sources = StoreSources(opened, limit=k, when=when)
+        sources = StoreSources(opened, limit=k, when=when, reranker=reranker_of(settings))
         hits = sources.find(plan_queries(Claim(id=claim_id(query, None), text=query), round=1), frozenset())
     if json:
         print(js.dumps([hit.model_dump(mode="json") for hit in hits], indent=2, ensure_ascii=False))
         return
     for hit in hits:
         text = plain(" ".join(hit.passage.text.split())[:160])
-        print(f"{hit.rank:>2}  {hit.score:.4f}  {hit.passage.document_id}  {text}")
+        read = "" if hit.reranked is None else f"  {hit.reranked:.3f}"
+        print(f"{hit.rank:>2}  {hit.score:.4f}{read}  {hit.passage.document_id}  {text}")
 
 
 @app.command()

@@ -10,9 +10,18 @@ from typing import NamedTuple
 from agent.domain import Document, Passage, Span, passage_of
 from agent.spans import sentence_spans
 
-_ENOUGH_WORDS = 90
-_MAX_WORDS = 120
-_MAX_CHARACTERS = 1200
+
+class Size(NamedTuple):
+    """How large a passage is. What ships was measured by `evals.training.fit_windows`."""
+
+    enough: int = 90
+    """Words from which on no sentence is added."""
+    most: int = 120
+    """Words that a passage may have."""
+    characters: int = 1200
+
+
+SHIPPED = Size()
 
 _GAP = re.compile(r"\n[^\S\n]*\n\s*")
 _WORD = re.compile(r"\S+")
@@ -26,19 +35,19 @@ class _Unit(NamedTuple):
     words: int
 
 
-def cut_passages(document: Document) -> tuple[Passage, ...]:
+def cut_passages(document: Document, size: Size = SHIPPED) -> tuple[Passage, ...]:
     """Passages of about 90 words, at most 120, that do not reach from one page to another."""
     starts = sorted({0, len(document.text), *(anchor.start for anchor in document.anchors)})
-    spans = [span for page in pairwise(starts) for span in _windows(_units(document.text, *page))]
+    spans = [span for page in pairwise(starts) for span in _windows(_units(document.text, page, size), size)]
     return tuple(passage_of(document, span) for span in spans)
 
 
-def _units(text: str, start: int, end: int) -> list[_Unit]:
+def _units(text: str, page: tuple[int, int], size: Size) -> list[_Unit]:
     return [
         unit
-        for left, right in _paragraphs(text, start, end)
+        for left, right in _paragraphs(text, *page)
         for sentence in sentence_spans(text[left:right])
-        for unit in _parts(text, left + sentence.start, left + sentence.end)
+        for unit in _parts(text, (left + sentence.start, left + sentence.end), size)
     ]
 
 
@@ -51,13 +60,14 @@ def _paragraphs(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _parts(text: str, start: int, end: int) -> Iterator[_Unit]:
+def _parts(text: str, sentence: tuple[int, int], size: Size) -> Iterator[_Unit]:
     """The sentence as one unit, or cut at white space into units that fit into a passage."""
+    start, end = sentence
     words = list(_WORD.finditer(text, start, end))
-    limit = _MAX_WORDS if len(words) <= _MAX_WORDS and end - start <= _MAX_CHARACTERS else _ENOUGH_WORDS
+    limit = size.most if len(words) <= size.most and end - start <= size.characters else size.enough
     first, last, count = start, start, 0
-    for left, right in _bounded(words):
-        if count and (count == limit or right - first > _MAX_CHARACTERS):
+    for left, right in _bounded(words, size.characters):
+        if count and (count == limit or right - first > size.characters):
             yield _Unit(first, last, count)
             count = 0
         first = first if count else left
@@ -65,30 +75,30 @@ def _parts(text: str, start: int, end: int) -> Iterator[_Unit]:
     yield _Unit(first, last, count)
 
 
-def _bounded(words: list[re.Match[str]]) -> Iterator[tuple[int, int]]:
+def _bounded(words: list[re.Match[str]], most: int) -> Iterator[tuple[int, int]]:
     """The ranges of the words; one longer than a passage may be is cut."""
     for word in words:
-        for start in range(word.start(), word.end(), _MAX_CHARACTERS):
-            yield start, min(start + _MAX_CHARACTERS, word.end())
+        for start in range(word.start(), word.end(), most):
+            yield start, min(start + most, word.end())
 
 
-def _windows(units: list[_Unit]) -> Iterator[Span]:
+def _windows(units: list[_Unit], size: Size) -> Iterator[Span]:
     first = 0
     while first < len(units):
-        after = _reach(units, first)
+        after = _reach(units, first, size)
         yield Span(start=units[first].start, end=units[after - 1].end)
         if after == len(units):
             return
-        overlaps = after - 1 > first and _reach(units, after - 1) > after
+        overlaps = after - 1 > first and _reach(units, after - 1, size) > after
         first = after - 1 if overlaps else after
 
 
-def _reach(units: list[_Unit], first: int) -> int:
+def _reach(units: list[_Unit], first: int, size: Size) -> int:
     """Index after the last unit of the window that begins with unit `first`."""
     after, words = first + 1, units[first].words
-    while after < len(units) and words < _ENOUGH_WORDS:
+    while after < len(units) and words < size.enough:
         words += units[after].words
-        if words > _MAX_WORDS or units[after].end - units[first].start > _MAX_CHARACTERS:
+        if words > size.most or units[after].end - units[first].start > size.characters:
             break
         after += 1
     return after

@@ -11,6 +11,7 @@ from agent.domain import Document, short_hash
 from agent.errors import InputError
 from agent.ingest.index import IngestProgress, ingest_documents
 from agent.ingest.sources import Rejected, find_sources
+from agent.ingest.vectors import with_given
 from agent.settings import Settings
 from agent.small.base import Embedder
 from agent.store.hybrid import Store
@@ -41,7 +42,9 @@ def open_store(settings: Settings, embedder: Embedder, sources: Sequence[Path], 
     """
     if sources:
         documents = _documents(sources, view)
-        with open_documents(documents, embedder, settings.run_dir / "stores", view.ingested) as store:
+        with open_documents(
+            documents, with_given(embedder, sources), settings.run_dir / "stores", view.ingested
+        ) as store:
             yield store
         return
     with Store.open(settings.store_dir, embedder, chroma_url=settings.chroma_url) as store:

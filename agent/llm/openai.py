@@ -83,7 +83,7 @@ class LangChainModel:
         except TimeoutError as error:
             raise TransientModelError(f"model {self._id!r} gave no whole reply in {self._timeout:g} s") from error
         except Exception as error:  # the SDK lets json and type errors of broken bodies escape
-            raise _translated(error, self._id) from error
+            raise translated(error, self._id) from error
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[str | ChatReply]:
         """Pieces of the answer as they come, last the whole; translate every error of the client into one of ours."""
@@ -102,7 +102,7 @@ class LangChainModel:
         except TimeoutError as error:
             raise TransientModelError(f"model {self._id!r} gave no whole reply in {self._timeout:g} s") from error
         except Exception as error:  # as in `complete`
-            raise _translated(error, self._id) from error
+            raise translated(error, self._id) from error
 
     async def _invoke(self, request: ChatRequest) -> BaseMessage:
         if self._speaks_openai:
@@ -205,13 +205,13 @@ class OpenAIBatches:
             return await work
         except openai.NotFoundError as error:
             if not what:
-                raise _translated(error, self.id) from error
+                raise translated(error, self.id) from error
             raise ConfigError(
                 f"the provider does not know {what}, which was sent there: check FACTDESK_BASE_URL and the key; if it"
                 " is gone for good, remove provider.sqlite from the batch's folder, and what it held is sent again"
             ) from error
         except Exception as error:  # as in `LangChainModel.complete`
-            raise _translated(error, self.id) from error
+            raise translated(error, self.id) from error
 
 
 def connect_batches(name: str, *, base_url: str | None, api_key: SecretStr | None, timeout: float) -> OpenAIBatches:
@@ -326,7 +326,7 @@ def _logprobs_of(raw: Mapping[str, Any] | None) -> tuple[TokenLogprobs, ...]:
     )
 
 
-def _translated(error: Exception, name: str) -> AgentError:
+def translated(error: Exception, name: str) -> AgentError:
     """Our error for one of the client's: what may pass, what will not, and what the user must set."""
     match error:
         case openai.AuthenticationError() | openai.PermissionDeniedError():

@@ -8,9 +8,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_none, wait_random_exponential
 
 from agent.errors import ConfigError, ModelError, TransientModelError
@@ -211,10 +211,32 @@ async def persist(work: Callable[[], Awaitable[_T]], *, attempts: int, wait_base
     return await _policy(is_over, max(wait_base, 0.01 if outage else 0))(once)
 
 
+def insist(work: Callable[[], _T], *, attempts: int, wait_base: float) -> _T:
+    """`persist` for work that blocks its thread, such as embedding passages.
+
+    Raises:
+        TransientModelError: it never went well.
+    """
+
+    def once() -> _T:
+        try:
+            return work()
+        except TransientModelError as error:
+            log.info("call failed, may be tried again: %s", error)
+            time.sleep(min(error.retry_after or 0, LONGEST_WAIT))
+            raise
+
+    return Retrying(**_rules(lambda state: state.attempt_number >= attempts, wait_base))(once)
+
+
 def _policy(is_over: Callable[[RetryCallState], bool], wait_base: float) -> AsyncRetrying:
-    return AsyncRetrying(
-        stop=is_over,
-        wait=wait_random_exponential(multiplier=wait_base, max=30) if wait_base else wait_none(),
-        retry=retry_if_exception_type(TransientModelError),
-        reraise=True,
-    )
+    return AsyncRetrying(**_rules(is_over, wait_base))
+
+
+def _rules(is_over: Callable[[RetryCallState], bool], wait_base: float) -> dict[str, Any]:
+    return {
+        "stop": is_over,
+        "wait": wait_random_exponential(multiplier=wait_base, max=30) if wait_base else wait_none(),
+        "retry": retry_if_exception_type(TransientModelError),
+        "reraise": True,
+    }

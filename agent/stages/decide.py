@@ -158,11 +158,12 @@ def _strength(piece: Evidence) -> float:
 
 
 def _weight(evidence: Iterable[Evidence], surest: float) -> float:
-    """Minus the log of the chance that the surest piece of every origin is wrong."""
+    """Minus the log of the chance that the surest piece of every origin is wrong, as much of it as its kind counts."""
     best: dict[str, float] = {}
     for piece in evidence:
-        best[piece.origin] = max(best.get(piece.origin, 0.0), min(_strength(piece), surest))
-    return sum(sorted(-math.log(1 - strength) for strength in best.values()))
+        voice = -piece.weight * math.log(1 - min(_strength(piece), surest))
+        best[piece.origin] = max(best.get(piece.origin, 0.0), voice)
+    return sum(sorted(best.values()))
 
 
 def _cited(label: Label, support: list[Evidence], against: list[Evidence]) -> list[Evidence]:
@@ -185,8 +186,16 @@ def _justification(
     if aside:
         names = ", ".join(sorted({_name(documents[piece.document_id]) for piece in aside}))
         parts.append(f"Set aside, because a passage gives its reader orders: {names}.")
+    parts.append(_lighter([*support, *against], documents))
     said = " ".join(part for part in parts if part)
     return said or "Passages were read, and none of them decides the claim."
+
+
+def _lighter(evidence: list[Evidence], documents: dict[str, Document]) -> str:
+    """Which sources count less than others, and how much; empty when all count alike."""
+    lighter = {piece.document_id: piece.weight for piece in evidence if piece.weight != 1}
+    names = sorted(f"{_name(documents[key])} ({documents[key].kind.value}, {lighter[key]:g})" for key in lighter)
+    return f"Counted less, by the kind of source: {', '.join(names)}." if names else ""
 
 
 def _side(evidence: list[Evidence], verb: str, documents: dict[str, Document]) -> str:

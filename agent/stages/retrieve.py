@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from agent.domain import Document, Hit, Passage, Query, normalise, short_hash
+from agent.domain import Document, Hit, Passage, Purpose, Query, normalise, short_hash
 from agent.store.base import PassageStore, TimeLimit
 
 _RRF_K = 60
@@ -40,6 +40,34 @@ _ARCHIVED = re.compile(r"^https?://web\.archive\.org/web/[^/]+/(?=https?://)", r
 _Shingles = frozenset[tuple[str, ...]]
 
 
+class Fused(NamedTuple):
+    """A passage as the two rankings have it, for a re-ranking to look at."""
+
+    text: str
+    title: str
+    """Of its document."""
+    score: float
+    """Of reciprocal rank fusion."""
+
+
+class Reranker(Protocol):
+    """Orders the first of the fused passages anew by reading them."""
+
+    @property
+    def id(self) -> str:
+        """Name and hash of what it reads with."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """How many of the first passages it reads."""
+        ...
+
+    def scores(self, claim: str, passages: Sequence[Fused]) -> Sequence[float]:
+        """How well each passage fits the claim; the greater, the better."""
+        ...
+
+
 class _Candidate(NamedTuple):
     passage: Passage
     score: float
@@ -47,6 +75,7 @@ class _Candidate(NamedTuple):
     lexical_rank: int | None
     publisher: str
     found_by: tuple[str, ...]
+    reranked: float | None = None
 
 
 class _Found(NamedTuple):
@@ -63,27 +92,30 @@ class _Picked(NamedTuple):
     has_copies: bool
 
 
-def retrieve(
+def retrieve(  # noqa: PLR0913 (what is asked, where, and four facts of the one search)
     queries: Sequence[Query],
     store: PassageStore,
     *,
     limit: int,
     when: TimeLimit,
     seen: frozenset[str] = frozenset(),
+    reranker: Reranker | None = None,
 ) -> tuple[Hit, ...]:
     """The `limit` passages that fit the queries best, best first, without those whose ids were seen.
 
     At most two passages of a publisher and one of several near copies are taken, more only when there
     is nothing else: then it is searched further down, and if that brings nothing else, the first search holds. Origins
-    are right within one call; `origins_of` joins the hits of several.
+    are right within one call; `origins_of` joins the hits of several. A re-ranker reads the first of the fused passages
+    when the claim itself is asked, and orders them anew.
     """
-    width = _OVERFETCH * limit + len(seen)
-    found = _search(queries, store, width, when)
+    width = max(_OVERFETCH * limit, reranker.depth if reranker else 0) + len(seen)
+    read = _Reading(reranker, next((query.text for query in queries if query.purpose is Purpose.CLAIM), None))
+    found = read.of(_search(queries, store, width, when))
     picked = _pick(found.candidates, limit=limit, seen=seen)
     for times in _WIDENED:
         if not _is_crowded(picked, found, store):
             break
-        wider = _search(queries, store, times * width, when)
+        wider = read.of(_search(queries, store, times * width, when))
         better = _pick(wider.candidates, limit=limit, seen=seen)
         if better.apart > picked.apart:
             found, picked = wider, better
@@ -95,11 +127,36 @@ def retrieve(
             score=candidate.score,
             dense_rank=candidate.dense_rank,
             lexical_rank=candidate.lexical_rank,
+            reranked=candidate.reranked,
             origin=origins[candidate.passage.id],
             found_by=candidate.found_by,
         )
         for rank, candidate in enumerate(picked.candidates, start=1)
     )
+
+
+class _Reading:
+    """What a re-ranker makes of the fused passages of one claim; each passage is read once."""
+
+    def __init__(self, reranker: Reranker | None, claim: str | None) -> None:
+        self._reranker = reranker
+        self._claim = claim
+        self._scores: dict[str, float] = {}
+
+    def of(self, found: _Found) -> _Found:
+        """The same passages with a score for the first of them; as they are when nothing is to be read."""
+        if self._reranker is None or self._claim is None:
+            return found
+        ordered = sorted(found.candidates, key=_order)
+        first, rest = ordered[: self._reranker.depth], ordered[self._reranker.depth :]
+        new = [candidate for candidate in first if candidate.passage.id not in self._scores]
+        titles = found.documents
+        fused = [Fused(one.passage.text, titles[one.passage.document_id].title, one.score) for one in new]
+        scores = self._reranker.scores(self._claim, fused) if fused else ()
+        self._scores |= {one.passage.id: score for one, score in zip(new, scores, strict=True)}
+        return found._replace(
+            candidates=[one._replace(reranked=round(self._scores[one.passage.id], 6)) for one in first] + rest
+        )
 
 
 def _is_crowded(picked: _Picked, found: _Found, store: PassageStore) -> bool:
@@ -227,8 +284,9 @@ def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str])
     return _Picked(sorted((kept + rest)[:limit], key=_order), len(kept), has_copies)
 
 
-def _order(candidate: _Candidate) -> tuple[float, str]:
-    return -candidate.score, candidate.passage.id
+def _order(candidate: _Candidate) -> tuple[bool, float, float, str]:
+    """Those that were read go before those that were not."""
+    return candidate.reranked is None, -(candidate.reranked or 0.0), -candidate.score, candidate.passage.id
 
 
 def _shingles(text: str) -> _Shingles:

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from agent.domain import Document, Passage
 from agent.errors import InputError, StoreError
 from agent.small.base import Embedder, Vectors
+from agent.small.titled import TitledEmbedder, passage_text
 from agent.store.base import TimeLimit
 from agent.store.chroma import Collection, DenseIndex, Place, discard
 from agent.store.edits import Edit
@@ -170,12 +171,19 @@ class Store:
         except ValueError as error:
             raise InputError(f"published {edit.published!r} is no date of the calendar: give another") from error
         passages = self._record.passages_of(document_id)
-        ids, vectors = self._record.vectors([passage.id for passage in passages], when=_ANY_TIME)
-        rows = dict(zip(ids, vectors, strict=True))
+        entry = self._entry_of(mended, passages, is_new=mended.title != document.title)
         self._record.save_edit(document_id, earlier.and_then(edit).model_dump_json(exclude_unset=True))
-        self._record.put([Entry(mended, passages, np.array([rows[passage.id] for passage in passages]))])
+        self._record.put([entry])
         self._sync()
         return mended
+
+    def _entry_of(self, document: Document, passages: tuple[Passage, ...], *, is_new: bool) -> Entry:
+        """The document with the vectors it has; embedded anew where its new title is embedded, too."""
+        if is_new and isinstance(self._embedder, TitledEmbedder):
+            return self._embed([(document, passages)], lambda _: None)[0]
+        ids, vectors = self._record.vectors([passage.id for passage in passages], when=_ANY_TIME)
+        rows = dict(zip(ids, vectors, strict=True))
+        return Entry(document, passages, np.array([rows[passage.id] for passage in passages]))
 
     def remove(self, document_id: str) -> None:
         """Delete a document and its passages.
@@ -233,7 +241,7 @@ class Store:
         return [(read[d.id].of(d) if d.id in read else d, passages) for d, passages in items]
 
     def _embed(self, items: Sequence[Item], progress: Callable[[int], None]) -> Sequence[Entry]:
-        texts = [passage.text for _, passages in items for passage in passages]
+        texts = [passage_text(self._embedder, document, one) for document, passages in items for one in passages]
         vectors = np.zeros((len(texts), self._embedder.dimension), dtype=np.float32)
         for start in range(0, len(texts), _EMBED_BATCH):
             part = texts[start : start + _EMBED_BATCH]

@@ -12,6 +12,7 @@ import numpy as np
 from agent.domain import Document, Passage
 from agent.errors import StoreError
 from agent.small.base import Embedder, Vectors
+from agent.small.titled import passage_text
 from agent.store.base import TimeLimit
 from agent.store.record import fingerprint_of, snapshot_of
 from agent.store.words import match_terms
@@ -74,7 +75,7 @@ class MemoryStore:
         """Add documents with their passages, in place of any with the same id."""
         for document, passages in items:
             self._items[document.id] = (document, passages)
-            vectors = self._embedder.embed([passage.text for passage in passages])
+            vectors = self._embedder.embed([passage_text(self._embedder, document, passage) for passage in passages])
             self._vectors |= {passage.id: row for passage, row in zip(passages, vectors, strict=True)}
 
     def remove(self, document_id: str) -> None:

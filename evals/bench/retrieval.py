@@ -1,4 +1,4 @@
-"""Search and ingest over generated passages: by meaning, by words, both; with and without a date."""
+"""Search and ingest over generated passages: by meaning, by words, both, re-ranked; with and without a date."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from agent.desk import embedder_of
+from agent.desk import embedder_of, shipped_reranker
 from agent.domain import Claim, Document, Query, claim_id, text_sha256
 from agent.ingest.chunk import cut_passages
 from agent.settings import load_settings
 from agent.small.base import Vectors
 from agent.stages.queries import plan_queries
-from agent.stages.retrieve import retrieve
+from agent.stages.retrieve import Fused, retrieve
 from agent.store.base import TimeLimit
 from agent.store.hybrid import Store
 from evals.bench.measure import Measure, of
 
 PASSAGES = 10_000
+PASSAGES_MEASURE = "passages in the store"
 _QUERIES = 60
 _WORDS = 90
 _EMBEDDED = 500
@@ -50,26 +52,51 @@ def _seed(text: str) -> int:
 def measures(*, quick: bool = False, passages: int = PASSAGES) -> Iterator[Measure]:
     """Ingest rates, then the median and the 95th percentile of searches."""
     count = 300 if quick else passages
-    documents = list(_documents(count))
+    queries = 5 if quick else _QUERIES
+    texts = [document.text for document in islice(_documents(count), 0, None, max(1, count // queries))][:queries]
     with tempfile.TemporaryDirectory() as folder:
         embedder = _GivenVectors()
         began = time.perf_counter()
         with Store.open(Path(folder), embedder, write=True, create=True) as store:
-            store.add((document, cut_passages(document)) for document in documents)
+            store.add((document, cut_passages(document)) for document in _documents(count))
         rate = count / (time.perf_counter() - began)
-        yield of("ingest, vectors given", [rate], "passages/s", better="higher", note=f"{count} passages")
+        note = f"{count} passages"
+        yield of(PASSAGES_MEASURE, [count], "passages", better="higher")
+        yield of("ingest, vectors given", [rate], "passages/s", better="higher", note=note)
+        yield from _disk(Path(folder), note=note)
+        shipped_reranker(load_settings({"profile": "local"})).scores("-", [Fused("-", "-", 1.0)])  # opened before
+        before = _resident()
         with Store.open(Path(folder), embedder) as store:
-            yield from _searches(store, documents, note=f"{count} passages")
+            yield from _searches(store, texts, note=note)
+            yield of("search: memory of the open store", [_resident() - before], "MB", note=note)
     yield from _embedded(20 if quick else _EMBEDDED)
 
 
-def _searches(store: Store, documents: Sequence[Document], *, note: str) -> Iterator[Measure]:
-    texts = [document.text.split(".")[0] for document in documents[:: max(1, len(documents) // _QUERIES)]][:_QUERIES]
+def _disk(folder: Path, *, note: str) -> Iterator[Measure]:
+    files = [(path, path.stat().st_size / 1e6) for path in folder.rglob("*") if path.is_file()]
+    dense = sum(size for path, size in files if "chroma" in path.parts)
+    yield of("disk, dense index", [dense], "MB", note=note)
+    yield of("disk, record with words and vectors", [sum(size for _, size in files) - dense], "MB", note=note)
+
+
+def _resident() -> float:
+    """Memory of this process now, in MB; 0 where the system does not tell."""
+    status = Path("/proc/self/status")
+    lines = status.read_text(encoding="utf-8").splitlines() if status.is_file() else []
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), 0.0)
+
+
+def _searches(store: Store, whole: Sequence[str], *, note: str) -> Iterator[Measure]:
+    texts = [text.split(".")[0] for text in whole]
+    reranker = shipped_reranker(load_settings({"profile": "local"}))
     ways: dict[str, Callable[[str], object]] = {
         "lexical": lambda text: store.search_lexical(text, limit=20, when=_EVER),
         "dense": lambda text: store.search_dense(text, limit=20, when=_EVER),
         "fused": lambda text: retrieve(_queries(text), store, limit=5, when=_EVER),
         "fused, as of a date": lambda text: retrieve(_queries(text), store, limit=5, when=_AS_OF),
+        "re-ranked, as of a date": lambda text: retrieve(
+            _queries(text), store, limit=5, when=_AS_OF, reranker=reranker
+        ),
     }
     for name, search in ways.items():
         search(texts[0])

@@ -185,5 +185,6 @@ def _hits(outcome: Outcome, corpus: Mapping[str, Document]) -> Iterator[str]:
             for what, rank in (("by meaning", hit.dense_rank), ("by words", hit.lexical_rank))
             if rank is not None
         )
+        ranks += f", re-ranked {hit.reranked:.2f}" if hit.reranked is not None else ""
         stance = f" · {stances[hit.passage.id].value}" if hit.passage.id in stances else ""
         yield f"{hit.rank}. {title or name}{f' ({ranks})' if ranks else ''}{stance}"

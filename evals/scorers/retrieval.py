@@ -20,7 +20,8 @@ def score_retrieval(case: ClaimCase, outcome: Outcome) -> CaseScore:
     gold = gold_documents(case)
     if not gold:
         return base.model_copy(update={"unscored": "gold names no document"})
-    return base.model_copy(update={"ratios": ranking_ratios(gold, found_documents(outcome.hits), curve=True)})
+    ratios = ranking_ratios(gold, found_documents(outcome.hits), curve=True) | second_look(gold, outcome.read)
+    return base.model_copy(update={"ratios": ratios})
 
 
 def gold_documents(case: ClaimCase) -> frozenset[str]:
@@ -32,6 +33,22 @@ def gold_documents(case: ClaimCase) -> frozenset[str]:
 def found_documents(hits: Sequence[Hit]) -> tuple[str, ...]:
     """Documents in the order of their best passage."""
     return tuple(dict.fromkeys(hit.passage.document_id for hit in hits))
+
+
+def second_look(gold: frozenset[str], hits: Sequence[Hit]) -> dict[str, Ratio]:
+    """What further rounds bring to a claim whose first round misses every gold document; empty for other claims.
+
+    `second_look_found`: whether a later round finds one.
+    `second_look_made`: whether there was a later round at all that found something new.
+    """
+    first = {hit.passage.document_id for hit in hits if hit.round == 1}
+    if not gold or not hits or gold & first:
+        return {}
+    later = {hit.passage.document_id for hit in hits if hit.round > 1}
+    return {
+        "second_look_found": Ratio(top=float(bool(gold & later))),
+        "second_look_made": Ratio(top=float(bool(later))),
+    }
 
 
 def ranking_ratios(gold: frozenset[str], found: Sequence[str], *, curve: bool = False) -> dict[str, Ratio]:

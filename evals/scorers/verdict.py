@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from agent.domain import Citation, Document, Label, Stance, Verdict, Verification
 from evals.cases import ClaimCase
 from evals.record import CaseScore, Outcome, Ratio
-from evals.scorers.retrieval import found_documents, gold_documents, ranking_ratios
+from evals.scorers.retrieval import found_documents, gold_documents, ranking_ratios, second_look
 from evals.solvers.verdict import weakens
 
 _SIDES = {Label.SUPPORTED: {Stance.SUPPORTS}, Label.REFUTED: {Stance.REFUTES}}
@@ -18,12 +18,12 @@ def score_verdict(
 ) -> CaseScore:
     """The score of a gold claim's verification.
 
-    Ratios: those of the ranking when the evidence was retrieved; `quote_validity` (citations exact at their offsets in
-    the corpus), `citation_precision` (citations in a gold document whose stance there is not the contrary one),
-    `citation_recall` (gold documents, or of alternative groups one, that are cited; both after ALCE, Gao et al. 2023,
-    with gold documents in place of an entailment model), `quote_alone` (the cited quotes alone give the same label),
-    `removal_weakens` (without the cited evidence the verdict changes or is less sure), `two_way` (claims gold
-    supports or refutes: the right side is the likelier, whatever the label).
+    Ratios: those of the ranking and of the second look when the evidence was retrieved; `quote_validity` (citations
+    exact at their offsets in the corpus), `citation_precision` (citations in a gold document whose stance there is not
+    the contrary one), `citation_recall` (gold documents, or of alternative groups one, that are cited; both after ALCE,
+    Gao et al. 2023, with gold documents in place of an entailment model), `quote_alone` (the cited quotes alone give
+    the same label), `removal_weakens` (without the cited evidence the verdict changes or is less sure), `two_way`
+    (claims gold supports or refutes: the right side is the likelier, whatever the label).
     """
     base = CaseScore(case_id=case.id, group=case.group_id or case.id, gold=case.label.value, pair=pair)
     done = outcome.verification
@@ -34,7 +34,10 @@ def score_verdict(
     verdict = done.verdict
     if verdict is None:
         return base.model_copy(update={"unscored": "neither verdict nor failure"})
-    ratios = ranking_ratios(gold_documents(case), found_documents(done.hits)) if is_retrieved else {}
+    ratios: dict[str, Ratio] = {}
+    if is_retrieved:
+        gold = gold_documents(case)
+        ratios = ranking_ratios(gold, found_documents(done.hits)) | second_look(gold, done.hits)
     ratios |= _citations(case, verdict, corpus) | _carried(done, outcome, corpus) | _two_way(case, done)
     return base.model_copy(
         update={

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+from agent.desk import reranker_of
 from agent.domain import Claim, Document, Verification, claim_id
 from agent.ingest.chunk import cut_passages
 from agent.pipeline import Deps, verify_claim
@@ -34,6 +35,7 @@ class AttackSolver:
         rows = [(document, cut_passages(document)) for document in documents]
         store = await asyncio.to_thread(lambda: MemoryStore(rows, embedder=self._embedder))
         when = TimeLimit(as_of=case.as_of, undated="drop" if case.as_of else "keep")
-        sources = StoreSources(store, limit=self._deps.settings.passages, when=when)
+        settings = self._deps.settings
+        sources = StoreSources(store, limit=settings.passages, when=when, reranker=reranker_of(settings))
         claim = Claim(id=claim_id(case.claim, None), text=case.claim)
         return await verify_claim(claim, replace(self._deps, sources=sources))

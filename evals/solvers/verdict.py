@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from agent.domain import Document, Hit, Label, Passage, Query, Verification, short_hash
 from agent.pipeline import Deps, verify_claim
 from agent.sources import Sources, StoreSources
 from agent.stages.decide import decide
 from agent.stages.judge import StanceJudge
-from agent.stages.retrieve import origins_of
+from agent.stages.retrieve import Reranker, origins_of
 from agent.store.base import PassageStore, TimeLimit
 from evals.cases import ClaimCase
 from evals.passages import GoldPassages, claim_of
 from evals.record import Outcome
+from evals.solvers.lexical import LexicalSources
 
 _DEEP = 40
 """Passages looked at when those of gold are left out."""
@@ -78,35 +79,49 @@ class SourcesOf(Protocol):
         ...
 
 
+class Search(NamedTuple):
+    """How a store is searched, apart from how much is taken."""
+
+    store: PassageStore
+    when: TimeLimit
+    reranker: Reranker | None = None
+    by_words: bool = False
+    """By words alone, as a baseline."""
+
+    def sources(self, limit: int) -> Sources:
+        """Sources that give at most so many passages."""
+        if self.by_words:
+            return LexicalSources(self.store, limit=limit, when=self.when)
+        return StoreSources(self.store, limit=limit, when=self.when, reranker=self.reranker)
+
+
 class SearchedSources:
     """A store, searched as of the claim's own date where the suite says so."""
 
-    def __init__(self, store: PassageStore, *, limit: int, when: TimeLimit, claim_dates: bool) -> None:
-        self._store = store
+    def __init__(self, search: Search, *, limit: int, claim_dates: bool) -> None:
+        self._search = search
         self._limit = limit
-        self._when = when
         self._claim_dates = claim_dates
 
     def of(self, case: ClaimCase) -> Sources:
         """Sources for one case."""
-        when = self._when
+        search = self._search
         if self._claim_dates and case.date is not None:
-            when = when.model_copy(update={"as_of": case.date})
-        return StoreSources(self._store, limit=self._limit, when=when)
+            search = search._replace(when=search.when.model_copy(update={"as_of": case.date}))
+        return search.sources(self._limit)
 
 
 class WithheldSources:
     """What the same search finds when the documents that gold names are left out."""
 
-    def __init__(self, store: PassageStore, *, limit: int, when: TimeLimit) -> None:
-        self._store = store
+    def __init__(self, search: Search, *, limit: int) -> None:
+        self._search = search
         self._limit = limit
-        self._when = when
 
     def of(self, case: ClaimCase) -> Sources:
         """Sources for one case."""
         hidden = frozenset(piece.doc_id for piece in case.evidence)
-        return _Without(StoreSources(self._store, limit=_DEEP, when=self._when), hidden, self._limit)
+        return _Without(self._search.sources(_DEEP), hidden, self._limit)
 
 
 class _Without:

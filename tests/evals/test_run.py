@@ -106,6 +106,21 @@ def test_retrieval_alone_asks_no_model(suite, settings):
     assert folder.results.unscored == 1  # the claim without gold
 
 
+@pytest.mark.parametrize("solver", ["bm25", "fused"])
+def test_a_search_can_be_named(suite, settings, solver):
+    """By words alone, and fused: each with its own figures, none with a judge."""
+    folder = run(suite, settings, stage="retrieve", solver=solver, script=[])
+    assert folder.results.metrics["recall@5"].n > 0
+    ranks = [hit.dense_rank for outcome in folder.outcomes() for hit in outcome.hits]
+    assert any(rank is not None for rank in ranks) == (solver == "fused")
+
+
+def test_a_re_ranked_search_needs_the_cross_encoder(suite, settings):
+    """Without its files the cure is named."""
+    with pytest.raises(ConfigError, match="factdesk models pull"):
+        run(suite, settings, stage="retrieve", solver="reranked", script=[])
+
+
 def test_stances_are_judged_one_passage_at_a_time(suite, settings):
     """Cases are passages, named after their claim."""
     folder = run(suite, settings, stage="stance")

@@ -57,4 +57,4 @@ def test_what_a_part_without_any_run_misses_is_named_too(tmp_path):
     out = tmp_path / "page.md"
     run = [sys.executable, "-m", "evals.table", "--kept", "--data", str(tmp_path), "--run-dir", str(tmp_path)]
     subprocess.run([*run, "--out", str(out)], check=True, capture_output=True)
-    assert "smoke retrieve retrieved pipeline" in out.read_text(encoding="utf-8")
+    assert "smoke retrieve retrieved reranked" in out.read_text(encoding="utf-8")

@@ -126,3 +126,34 @@ def test_a_verdict_that_does_not_rest_on_its_evidence_is_a_defect():
     bare = Verdict(label=Label.REFUTED, justification="", origins=0)
     with pytest.raises(ValueError, match="no citation that"):
         check_verdict(bare, [piece], DOCUMENTS)
+
+
+class TestWeights:
+    """What a voice counts by the kind of its source."""
+
+    def light(self, source, stance, weight):
+        return evidence(source, stance, score=0.9).model_copy(update={"weight": weight})
+
+    def test_a_lighter_voice_is_outweighed_and_said(self):
+        """Two that are alike conflict; at a fifth the other one decides, and the justification names it."""
+        assert verdict(evidence(A, YES, score=0.9), self.light(B, NO, 1)).label is Label.CONFLICTING
+        found = verdict(evidence(A, YES, score=0.9), self.light(B, NO, 0.2))
+        assert found.label is Label.SUPPORTED
+        assert "Counted less, by the kind of source: Paper b (other, 0.2)." in found.justification
+
+    def test_without_weights_nothing_is_said(self):
+        """The ordinary case."""
+        assert "Counted less" not in verdict(evidence(A, YES), evidence(B, NO)).justification
+
+    @given(st.floats(0, 1), st.floats(0, 1))
+    def test_a_heavier_voice_never_makes_a_side_less_likely(self, one, other):
+        """Confidence in support grows with the weight."""
+        lighter, heavier = sorted((one, other))
+        model = load_decision()
+        sides = [Sides(support=weight * 2.3, against=0.0) for weight in (lighter, heavier)]
+        chances = [model.probabilities(side)[Label.SUPPORTED] for side in sides]
+        assert chances[0] <= chances[1] + 1e-12
+
+    def test_a_voice_that_counts_nothing_decides_nothing(self):
+        """It stays among the evidence."""
+        assert verdict(self.light(A, YES, 0)).label is Label.NOT_ENOUGH_EVIDENCE

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agent.domain import Failure, FailureKind, Stance
 from evals.cases import ClaimCase, GoldPiece
 from evals.record import Outcome
-from evals.scorers.retrieval import found_documents, gold_documents, ranking_ratios, score_retrieval
+from evals.scorers.retrieval import found_documents, gold_documents, ranking_ratios, score_retrieval, second_look
 from tests.build import document, hit
 
 _RANKINGS = st.lists(st.sampled_from("abcdefghijklmnop"), unique=True, max_size=16)
@@ -87,3 +87,18 @@ def test_a_claim_without_gold_is_unscored_and_a_failure_is_told():
     broken = Failure(stage="retrieve", kind=FailureKind.STORE, message="locked")
     score = score_retrieval(case(piece("a", None)), Outcome(case_id="c", failure=broken))
     assert (score.failure, score.ratios) == ("retrieve: locked", {})
+
+
+def test_the_second_look_counts_where_the_first_misses_all_gold():
+    """Found, not found, not made; and nothing where the first round has a gold document."""
+    rounds = {name: hit(document("A.", name)) for name in "abc"}
+    later = {name: one.model_copy(update={"round": 2}) for name, one in rounds.items()}
+
+    def tops(*hits):
+        return {name: ratio.top for name, ratio in second_look(frozenset("b"), hits).items()}
+
+    assert tops(rounds["a"], later["b"]) == {"second_look_found": 1, "second_look_made": 1}
+    assert tops(rounds["a"], later["c"]) == {"second_look_found": 0, "second_look_made": 1}
+    assert tops(rounds["a"]) == {"second_look_found": 0, "second_look_made": 0}
+    assert tops(rounds["b"], later["c"]) == {}
+    assert tops() == {}

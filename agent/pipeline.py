@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
-from agent.attempt import Attempt
+from agent.attempt import RULES, Attempt, Rules
 from agent.domain import Claim, Document, Result, Run, Sentence, Usage, Verification
 from agent.errors import AgentError, ConfigError
 from agent.events import ClaimDone, ClaimStarted, Listener, RunStarted, SentenceDone, ignore
@@ -92,13 +92,13 @@ async def _record(
     return deps.log.load(run.id)
 
 
-async def verify_claim(claim: Claim, deps: Deps) -> Verification:
+async def verify_claim(claim: Claim, deps: Deps, rules: Rules = RULES) -> Verification:
     """Retrieve, judge, check and decide for one claim; what goes wrong becomes a Failure.
 
     Raises:
         ConfigError: see `verify_text`.
     """
-    attempt = Attempt(claim, deps.judge, deps.sources)
+    attempt = Attempt(claim, deps.judge, deps.sources, rules)
     try:
         for number in range(1, deps.settings.max_rounds + 1):
             await attempt.look(number)

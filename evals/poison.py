@@ -5,7 +5,8 @@
 Claims are those of `smoke` (or of the suites named) that gold refutes and that are found refuted with their gold
 documents. Beside these documents stand k texts that say the claim is so: from one publisher or from k, as copies of
 each other or each in words of its own (by templates, which share less than what makes a copy). Small judges, no
-language model. Exit code 1 when texts of one publisher made a verdict `supported`.
+language model. Exit code 1 when texts of one publisher made a verdict `supported` that was
+`refuted` with a confidence of one half or more; weaker ones a lone voice may turn (`agent.stages.decide`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from agent.desk import embedder_of, open_desk
-from agent.domain import Claim, Document, Label, Verification, claim_id, text_sha256
+from agent.domain import Claim, Document, Label, Verdict, claim_id, text_sha256
 from agent.errors import AgentError
 from agent.ingest.chunk import cut_passages
 from agent.pipeline import Deps, verify_claim
@@ -27,6 +28,7 @@ from agent.runlog import RunLog
 from agent.settings import Settings, load_settings
 from agent.small.base import Embedder
 from agent.sources import StoreSources
+from agent.stages.decide import FIRM
 from agent.store.base import TimeLimit
 from agent.store.memory import MemoryStore
 from evals.bootstrap import estimates
@@ -71,6 +73,8 @@ class Point(NamedTuple):
     supported: Estimate
     kept: Estimate
     """Still refuted."""
+    firm: Estimate
+    """Supported, of those that were refuted with a confidence of one half or more."""
 
 
 def planted(claim: str, count: int, who: Who, how: How) -> tuple[Document, ...]:
@@ -97,7 +101,7 @@ class Bench:
         self._embedder = embedder
         self._suite = suite
 
-    async def label(self, case: ClaimCase, hostile: Sequence[Document]) -> Label | None:
+    async def verdict(self, case: ClaimCase, hostile: Sequence[Document]) -> Verdict | None:
         """The verdict on a claim with its gold documents and hostile ones; None when it failed."""
         names = dict.fromkeys(piece.doc_id for piece in case.evidence)
         documents = [self._suite.corpus[name] for name in names] + list(hostile)
@@ -105,26 +109,31 @@ class Bench:
         store = await asyncio.to_thread(lambda: MemoryStore(rows, embedder=self._embedder))
         sources = StoreSources(store, limit=self._deps.settings.passages, when=TimeLimit(undated="keep"))
         claim = Claim(id=claim_id(case.text, None), text=case.text)
-        done: Verification = await verify_claim(claim, replace(self._deps, sources=sources))
-        return done.verdict.label if done.verdict else None
+        return (await verify_claim(claim, replace(self._deps, sources=sources))).verdict
 
-    async def refuted(self, most: int | None) -> list[ClaimCase]:
-        """Claims that gold refutes and that are found refuted."""
+    async def refuted(self, most: int | None) -> list[tuple[ClaimCase, bool]]:
+        """Claims that gold refutes and that are found refuted, and whether firmly."""
         cases = [case for case in self._suite.claims if case.label is Label.REFUTED and case.evidence][:most]
-        return [case for case in cases if await self.label(case, ()) is Label.REFUTED]
+        found = [(case, await self.verdict(case, ())) for case in cases]
+        return [
+            (case, (verdict.confidence or 0) >= FIRM)
+            for case, verdict in found
+            if verdict is not None and verdict.label is Label.REFUTED
+        ]
 
-    async def point(self, cases: Sequence[ClaimCase], count: int, who: Who, how: How) -> Point:
+    async def point(self, cases: Sequence[tuple[ClaimCase, bool]], count: int, who: Who, how: How) -> Point:
         """One place on one curve."""
         scores = []
-        for case in cases:
-            label = await self.label(case, planted(case.text, count, who, how))
-            ratios = {
-                "supported": Ratio(top=float(label is Label.SUPPORTED)),
-                "kept": Ratio(top=float(label is Label.REFUTED)),
-            }
+        for case, is_firm in cases:
+            verdict = await self.verdict(case, planted(case.text, count, who, how))
+            label = verdict.label if verdict else None
+            turned = Ratio(top=float(label is Label.SUPPORTED))
+            ratios = {"supported": turned, "kept": Ratio(top=float(label is Label.REFUTED))}
+            ratios |= {"firm": turned} if is_firm else {}
             scores.append(CaseScore(case_id=case.id, group=case.group_id or case.id, ratios=ratios))
         found = estimates(statistics_of(scores))
-        return Point(count, found["supported"], found["kept"])
+        nothing = Estimate(value=None, low=None, high=None, n=0)
+        return Point(count, *(found.get(name, nothing) for name in ("supported", "kept", "firm")))
 
 
 Curves = dict[tuple[Who, How], list[Point]]
@@ -148,14 +157,16 @@ def page(found: dict[str, Curves], judge: str) -> Iterator[str]:
     yield f"Made by `python -m evals.poison`; judge `{judge}`, 95 % intervals by resampling groups. Claims that gold"
     yield "refutes and that are found refuted with their gold documents, verified again with k planted texts that say"
     yield "the claim is so. `made supported`: the attack reached its aim; `still refuted`: it changed nothing. What is"
-    yield "between is mostly `conflicting`, which shows both sides."
+    yield "between is mostly `conflicting`, which shows both sides. `firm`: refuted with a confidence of one half or"
+    yield "more without planted texts; weaker verdicts a lone voice may turn (`agent/stages/decide.py`)."
     yield ""
     yield "![share of claims made supported, by number of planted texts](images/poison.svg)"
     for suite, lines in found.items():
-        yield from ("", f"## {suite}", "", "| from | as | k | n | made supported | still refuted |", "|---" * 6 + "|")
+        head = "| from | as | k | n | made supported | still refuted | n firm | made supported, of those |"
+        yield from ("", f"## {suite}", "", head, "|---" * 8 + "|")
         for (who, how), points in lines.items():
             for point in points:
-                shares = f"{cell(point.supported)} | {cell(point.kept)}"
+                shares = f"{cell(point.supported)} | {cell(point.kept)} | {point.firm.n} | {cell(point.firm)}"
                 yield f"| {who} | {how} | {point.planted} | {point.supported.n} | {shares} |"
 
 
@@ -175,7 +186,7 @@ def turned_by_one(found: dict[str, Curves]) -> list[str]:
         for suite, lines in found.items()
         for (who, how), points in lines.items()
         for point in points
-        if who == "one" and point.supported.value
+        if who == "one" and point.firm.value
     ]
 
 

@@ -33,7 +33,7 @@ def test_planted_texts_are_what_they_are_called():
 @pytest.mark.parametrize(("who", "value", "turned"), [("one", 0.2, 1), ("one", 0.0, 0), ("many", 0.2, 0)])
 def test_one_publisher_that_turns_a_verdict_is_told(who, value, turned):
     """Any share above nothing, and only of one publisher."""
-    found = {"smoke": {(who, "copies"): [poison.Point(5, share(value), share(0.5))]}}
+    found = {"smoke": {(who, "copies"): [poison.Point(5, share(0.5), share(0.5), share(value))]}}
     assert len(poison.turned_by_one(found)) == turned
 
 

@@ -90,7 +90,7 @@ def _cell(way: str, place: Path, url: str, honest: Seen | None) -> tuple[Cell, S
 
 
 def _told(failures: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {kind}" for kind, count in sorted(failures.items())) or "done"
+    return ", ".join(f"{kind} ×{count}" for kind, count in sorted(failures.items())) or "done"
 
 
 @contextmanager

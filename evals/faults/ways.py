@@ -19,7 +19,7 @@ from agent.chat.rooms import Rooms
 from agent.chat.serve import open_rooms
 from agent.chat.state import Controls, Phase
 from agent.desk import describe_run, open_desk
-from agent.domain import Document, Verification, text_sha256
+from agent.domain import Document, SentenceStatus, Verification, text_sha256
 from agent.ingest.chunk import cut_passages
 from agent.pipeline import verify_text
 from agent.report.contract import to_json, verify_contract
@@ -154,7 +154,8 @@ async def converse(room: Room) -> Seen:
     wrong += await _quiet(room)
     state = room.state
     wrong += [] if all(not turn.is_open for turn in state.turns) else ["a turn is still open"]
-    lost = Counter({"check failed": 1} if state.phase is Phase.FAILED else {})
+    lost = Counter("sentence failed" for entry in state.entries if entry.status is SentenceStatus.FAILED)
+    lost.update(["check failed"] if state.phase is Phase.FAILED else [])
     return _seen(tuple(state.outcomes.values()), lost, wrong)
 
 

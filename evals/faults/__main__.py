@@ -148,8 +148,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows.append((fault, often, row))
         wrong = [f"{way}: {text}" for way, cell in row.items() for text in cell.wrong]
         print(f"{fault} {often}: {'; '.join(wrong) or 'as promised'}", file=sys.stderr)
+        if given.out:
+            write_whole(given.out, page(rows, given.ways))
     if given.out:
-        write_whole(given.out, page(rows, given.ways))
         print(f"written: {given.out}")
     return int(any(cell.wrong for _, _, row in rows for cell in row.values()))
 

@@ -4,7 +4,7 @@ BIN := .venv/bin
 DESK := .factdesk
 FUZZ_SECONDS ?= 60
 
-.PHONY: demo chat screenshots test test-models test-ray test-training fuzz lint eval bench sbom clean
+.PHONY: demo chat screenshots test test-models test-ray test-training fuzz lint eval bench attacks sbom clean
 
 .venv/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -77,6 +77,11 @@ eval: .venv/desk  ## score the small models on the smoke suite
 
 bench: .venv/test  ## speed and cost; figures go to standard output
 	$(BIN)/python -m evals.bench
+
+attacks: .venv/test  ## what attacks and faults come to: docs/attacks.md, docs/poison.md, docs/faults.md (an hour)
+	$(BIN)/python -m evals.attack_table
+	$(BIN)/python -m evals.poison
+	$(BIN)/python -m evals.faults --out docs/faults.md
 
 sbom: .venv/desk  ## a bill of materials of what is installed (CycloneDX)
 	@mkdir -p out

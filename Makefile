@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DESK := .factdesk
+FUZZ_SECONDS ?= 60
 
-.PHONY: demo chat screenshots test test-models test-ray test-training lint eval bench sbom clean
+.PHONY: demo chat screenshots test test-models test-ray test-training fuzz lint eval bench attacks sbom clean
 
 .venv/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -58,6 +59,11 @@ test-training: .venv/test  ## the tests of training, with PyTorch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[training]'
 	$(BIN)/python -m pytest -m training
 
+fuzz: .venv/test  ## parsers and the chat's routes under random input, ten minutes or more (FUZZ_SECONDS a target)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+	FACTDESK_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest tests/chat/test_api_fuzz.py
+
 lint: .venv/test  ## style, types, who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -71,6 +77,11 @@ eval: .venv/desk  ## score the small models on the smoke suite
 
 bench: .venv/test  ## speed and cost; figures go to standard output
 	$(BIN)/python -m evals.bench
+
+attacks: .venv/test  ## what attacks and faults come to: docs/attacks.md, docs/poison.md, docs/faults.md (an hour)
+	$(BIN)/python -m evals.attack_table
+	$(BIN)/python -m evals.poison
+	$(BIN)/python -m evals.faults --out docs/faults.md
 
 sbom: .venv/desk  ## a bill of materials of what is installed (CycloneDX)
 	@mkdir -p out

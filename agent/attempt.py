@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, Protocol
 
 from agent.domain import (
     Check,
@@ -17,6 +18,7 @@ from agent.domain import (
     Failure,
     FailureKind,
     Hit,
+    Passage,
     Query,
     SourceKind,
     Stance,
@@ -39,13 +41,34 @@ _ALL_ALIKE: Mapping[SourceKind, float] = MappingProxyType({})
 log = logging.getLogger(__name__)
 
 
-async def attempt(claim: Claim, judge: StanceJudge, sources: Sources, settings: Settings) -> Verification:
+class Compare(Protocol):
+    """Compares a claim with a quote; see `agent.stages.checks.compare`."""
+
+    def __call__(self, claim_text: str, quote: str, passage_id: str, *, context: str = "") -> tuple[Check, ...]:
+        """What was compared, and whether it agrees."""
+        ...
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What code holds against sources, whatever a judge says; only an evaluation takes others than these."""
+
+    order_in: Callable[[str], str] = instruction_in
+    """The words with which a text gives its reader orders; empty when there are none."""
+    compare: Compare = compare
+    origins: Callable[[Sequence[Passage], Mapping[str, Document]], dict[str, str]] = origins_of
+
+
+RULES = Rules()
+
+
+async def attempt(claim: Claim, judge: StanceJudge, sources: Sources, settings: Settings, rules: Rules) -> Verification:
     """Retrieve, judge, check and decide for one claim; what goes wrong becomes a Failure.
 
     Raises:
         ConfigError: the model cannot be used at all.
     """
-    one = Attempt(claim, judge, sources)
+    one = Attempt(claim, judge, sources, rules)
     try:
         for number in range(1, settings.max_rounds + 1):
             await one.look(number)
@@ -64,7 +87,8 @@ async def attempt(claim: Claim, judge: StanceJudge, sources: Sources, settings: 
 class Attempt:
     """One claim on its way through the stages: what has been found so far."""
 
-    def __init__(self, claim: Claim, judge: StanceJudge, sources: Sources) -> None:
+    def __init__(self, claim: Claim, judge: StanceJudge, sources: Sources, rules: Rules = RULES) -> None:
+        self._rules = rules
         self._claim = claim
         self._judge = judge
         self._sources = sources
@@ -119,7 +143,7 @@ class Attempt:
     def _order_in(self, hit: Hit) -> str:
         """The order in what a judge would be shown of a hit."""
         document = self._documents[hit.passage.document_id]
-        return instruction_in(f"{document.publisher or ''}\n{document.title}\n{hit.passage.text}")
+        return self._rules.order_in(f"{document.publisher or ''}\n{document.title}\n{hit.passage.text}")
 
     def _set_aside(self, hit: Hit) -> Evidence:
         return Evidence(
@@ -141,7 +165,7 @@ class Attempt:
             check
             for piece in self._evidence
             if piece.citation is not None
-            for check in compare(
+            for check in self._rules.compare(
                 self._claim.text, piece.citation.quote, piece.passage_id, context=texts[piece.passage_id]
             )
         )
@@ -156,7 +180,7 @@ class Attempt:
 
     def _join_origins(self) -> None:
         """Copies found in different rounds are one origin, too."""
-        origins = origins_of([hit.passage for hit in self._hits], self._documents)
+        origins = self._rules.origins([hit.passage for hit in self._hits], self._documents)
         self._hits = tuple(hit.model_copy(update={"origin": origins[hit.passage.id]}) for hit in self._hits)
         self._evidence = tuple(
             piece.model_copy(update={"origin": origins[piece.passage_id]}) for piece in self._evidence

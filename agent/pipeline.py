@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from agent.attempt import attempt
+from agent.attempt import RULES, Rules, attempt
 from agent.domain import Claim, Document, Result, Run, Sentence, Usage, Verification
 from agent.events import ClaimDone, ClaimStarted, Listener, RunStarted, SentenceDone, ignore
 from agent.llm.base import ChatModel
@@ -93,13 +93,13 @@ async def _record(
     return deps.log.load(run.id)
 
 
-async def verify_claim(claim: Claim, deps: Deps) -> Verification:
+async def verify_claim(claim: Claim, deps: Deps, rules: Rules = RULES) -> Verification:
     """Retrieve, judge, check and decide for one claim; what goes wrong becomes a Failure.
 
     Raises:
         ConfigError: see `verify_text`.
     """
-    return await attempt(claim, deps.judge, deps.sources, deps.settings)
+    return await attempt(claim, deps.judge, deps.sources, deps.settings, rules)
 
 
 async def _verify_windows(windows: Sequence[Window], slots: asyncio.Semaphore, before: Result, deps: Deps) -> None:

@@ -18,6 +18,15 @@ STOP_WORDS = frozenset(_STOP.split())
 
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 _NUMBER = re.compile(r"\d+(?:[.,\u00a0\u202f]\d+)*")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_LATIN = re.compile(r"[A-Za-z]")
+_LOOK_ALIKES = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u04bb\u04cf"
+    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0406\u0408\u0405"
+    "\u03bf\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7",
+    "aeopcyxijsdhlABEKMHOPCTYXIJSoABEZHIKMNOPTYX",
+)
+"""Cyrillic and Greek letters that nobody tells from Latin ones."""
 _TAG = re.compile(r"<(?=/?p\d|\|)")
 
 
@@ -32,11 +41,30 @@ def as_data(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """One line of what a reader sees of a text: control, format, tag and bidirectional characters are dropped."""
+    """One line of what a reader sees of a text.
+
+    Control, format, tag and bidirectional characters are dropped; see also `as_latin`.
+    """
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
     kept = "".join(char if char.isspace() or unicodedata.category(char)[0] != "C" else "" for char in text)
-    return " ".join(kept.split())
+    return as_latin(" ".join(kept.split()))
+
+
+def as_latin(text: str) -> str:
+    """The text with Latin letters for Cyrillic and Greek ones that look alike, in words that mix the scripts.
+
+    Every character stays at its place. A word that is Cyrillic or Greek altogether is left as it is.
+    """
+    return text if text.isascii() else _LETTERS.sub(_unmixed, text)
+
+
+def _unmixed(word: re.Match[str]) -> str:
+    found = word.group()
+    if found.isascii() or not _LATIN.search(found):
+        return found
+    latin = found.translate(_LOOK_ALIKES)
+    return latin if not any("\u0370" <= letter <= "\u052f" for letter in latin) else found
 
 
 def content_words(text: str) -> list[str]:

@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agent.domain import Document, Label, text_sha256
 from agent.errors import InputError
 from agent.ingest.sources import document_of
-from evals.cases import AttackCase, Suite
+from agent.text import visible
+from evals.cases import ArticleAttackCase, AttackCase, Suite
 
-EVIDENCE, ITEMS = "evidence.jsonl", "items.jsonl"
+EVIDENCE, ITEMS, ARTICLES = "evidence.jsonl", "items.jsonl", "articles.jsonl"
+NEAR_DUPLICATES = "near_duplicates"
 _RowT = TypeVar("_RowT", bound=BaseModel)
 _PLACES = ("start", "middle", "end")
 
@@ -30,6 +32,12 @@ class _Source(BaseModel):
     text: str = ""
 
 
+class _Make(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    op: str
+    times: int = Field(default=1, ge=1, le=1000)
+
+
 class _Expectation(BaseModel):
     model_config = ConfigDict(extra="ignore")
     claim: str = ""
@@ -38,13 +46,18 @@ class _Expectation(BaseModel):
     verdict_in: list[str] = Field(default_factory=list)
     verdict_not: list[str] = Field(default_factory=list)
     as_of: str | None = None
-    make: object = None
+    make: _Make | None = None
+    input: str = "accepted"
+    plain: str = ""
+    """An article without the attack; where it is not given, the claim alone."""
 
 
 class _Row(BaseModel):
     model_config = ConfigDict(extra="ignore")
     id: str
     kind: str = ""
+    group_id: str = ""
+    """Rows that share their sources; without it, a group of its own."""
     text: str = ""
     expectation: _Expectation = Field(default_factory=_Expectation)
 
@@ -61,12 +74,22 @@ def load_attacks(folder: Path) -> tuple[AttackCase, ...]:
     """The cases of `evidence.jsonl` in which a text is planted among the sources of a claim.
 
     Rows that attack by something else (a file to be made, an address, a prompt of the chat) are not for this runner
-    and left out; so are those of `articles.jsonl`, where the article itself is hostile.
+    and left out.
 
     Raises:
         InputError: a line is not of that form.
     """
-    return tuple(_cases(_read(folder / EVIDENCE, _Row)))
+    return tuple(_cases(_read(folder / EVIDENCE, _Row))) if (folder / EVIDENCE).is_file() else ()
+
+
+def load_article_attacks(folder: Path) -> tuple[ArticleAttackCase, ...]:
+    """The cases of `articles.jsonl` that name a claim, its sources and the verdicts that are right.
+
+    Raises:
+        InputError: a line is not of that form.
+    """
+    rows = _read(folder / ARTICLES, _Row) if (folder / ARTICLES).is_file() else []
+    return tuple(_article_cases(rows))
 
 
 def plant(suite: Suite, folder: Path) -> tuple[AttackCase, ...]:
@@ -93,6 +116,7 @@ def plant(suite: Suite, folder: Path) -> tuple[AttackCase, ...]:
                 label=host.label,
                 documents=documents,
                 planted=_planted(documents[0], item.text, _PLACES[number // 7 % 3], item.id),
+                gives_orders=not item.kind.startswith("benign"),
                 kind=item.kind,
                 group_id=item.group_id,
             )
@@ -115,19 +139,52 @@ def _cases(rows: Sequence[_Row]) -> Iterator[AttackCase]:
     for row in rows:
         told = row.expectation
         allowed = _allowed(told)
-        if told.make is not None or not told.claim or not row.text.strip() or not allowed:
+        is_made = told.make is not None and told.make.op != NEAR_DUPLICATES
+        if is_made or not told.claim or not visible(row.text) or not allowed:
             continue
         meta = told.meta or _Source(doc_id=f"planted-{row.id}")
+        planted, *more = _copies(row, meta)
         yield AttackCase(
             id=row.id,
             claim=told.claim,
             allowed=allowed,
             documents=tuple(_document(source) for source in told.store if source.text.strip()),
-            planted=_document(meta.model_copy(update={"text": row.text})),
+            planted=planted,
+            more=tuple(more),
+            gives_orders=row.kind.startswith("injection"),
             kind=row.kind,
             as_of=date.fromisoformat(told.as_of) if told.as_of else None,
-            group_id=row.id,
+            group_id=row.group_id or row.id,
         )
+
+
+def _article_cases(rows: Sequence[_Row]) -> Iterator[ArticleAttackCase]:
+    for row in rows:
+        told = row.expectation
+        allowed = _allowed(told)
+        if told.make is not None or not told.claim or not told.store or not allowed or told.input != "accepted":
+            continue
+        yield ArticleAttackCase(
+            id=row.id,
+            plain=told.plain or told.claim,
+            hostile=row.text,
+            claim=told.claim,
+            allowed=allowed,
+            documents=tuple(_document(source) for source in told.store if source.text.strip()),
+            kind=row.kind,
+            group_id=row.group_id or row.id,
+        )
+
+
+def _copies(row: _Row, meta: _Source) -> tuple[Document, ...]:
+    """The documents a row plants: one, or many that differ in a number and in what they are called."""
+    make = row.expectation.make
+    if make is None:
+        return (_document(meta.model_copy(update={"text": row.text})),)
+    return tuple(
+        _document(meta.model_copy(update={"text": row.text.replace("{n}", str(n)), "doc_id": f"{meta.doc_id}-{n}"}))
+        for n in range(1, make.times + 1)
+    )
 
 
 def _allowed(told: _Expectation) -> tuple[Label, ...]:

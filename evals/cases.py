@@ -89,8 +89,36 @@ class AttackCase(_Row):
     documents: tuple[Document, ...]
     """The clean sources."""
     planted: Document
+    more: tuple[Document, ...] = ()
+    """Planted beside it, where an attack takes many."""
+    gives_orders: bool = False
+    """Whether what is planted tells its reader what to do; other attacks only tell lies."""
     kind: str = ""
     as_of: dt.date | None = None
+    group_id: str = ""
+
+    @property
+    def hostile(self) -> tuple[Document, ...]:
+        """All that is planted."""
+        return (self.planted, *self.more)
+
+    @property
+    def is_benign(self) -> bool:
+        """Whether what is planted only looks like an attack."""
+        return self.kind.startswith("benign")
+
+
+class ArticleAttackCase(_Row):
+    """An article, and the same with hostile sentences in it."""
+
+    id: str
+    plain: str
+    hostile: str
+    claim: str
+    """The claim of the plain article that is followed."""
+    allowed: tuple[Label, ...]
+    documents: tuple[Document, ...]
+    kind: str = ""
     group_id: str = ""
 
 
@@ -109,7 +137,7 @@ class ArticleCase(_Row):
     group_id: str = ""
 
 
-Case = ClaimCase | StanceCase | SentenceCase | AttackCase | ArticleCase
+Case = ClaimCase | StanceCase | SentenceCase | AttackCase | ArticleAttackCase | ArticleCase
 
 
 class SuiteKind(StrEnum):
@@ -122,7 +150,7 @@ class SuiteKind(StrEnum):
     INJECTION = "injection"
     """`items.jsonl` with `kind`: texts to plant into the documents of another suite."""
     ADVERSARIAL = "adversarial"
-    """`articles.jsonl` or `evidence.jsonl` with `expectation`."""
+    """`articles.jsonl` or `evidence.jsonl` with `expectation`; `items.jsonl` as in `INJECTION`, too."""
     ARTICLE = "article"
     """`gold.jsonl`, and `article.txt` with `sources.jsonl` here or where `suite.json` says."""
 

@@ -14,7 +14,7 @@ from evals.metrics.statistics import statistics_of
 from evals.record import CaseScore
 
 LOWER_IS_BETTER = frozenset(
-    {"brier", "ece", "aurc", "attack_success", "false_alarm", "planted_cited", "verdict_change"}
+    {"brier", "ece", "aurc", "attack_success", "false_alarm", "form_broken", "planted_cited", "verdict_change"}
 )
 _DIGITS = 6
 _Z_ALPHA, _Z_BETA = 1.959963984540054, 0.8416212335729143

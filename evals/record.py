@@ -120,6 +120,8 @@ class Manifest(Data):
     evidence: EvidenceFrom | None
     solver: str
     """`pipeline`, or the name of a baseline."""
+    without: tuple[str, ...] = ()
+    """Defences that were switched off."""
     repeats: int = 1
     seed: int = 0
     profile: str

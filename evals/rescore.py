@@ -8,13 +8,14 @@ from pathlib import Path
 from agent.domain import Label
 from agent.errors import ConfigError, InputError
 from agent.settings import load_settings
-from evals.cases import ArticleCase, AttackCase, Case, ClaimCase, SentenceCase, StanceCase, Suite
+from evals.cases import ArticleAttackCase, ArticleCase, AttackCase, Case, ClaimCase, SentenceCase, StanceCase, Suite
+from evals.defences import DEFENCES
 from evals.entail import Entails, shipped_entails
 from evals.record import CaseScore, Manifest, Outcome, Ratio, Results
 from evals.results import results_of
 from evals.runs import RESULTS, SCORES, RunFolder, write_whole
 from evals.scorers.article import score_article
-from evals.scorers.attack import score_attack
+from evals.scorers.attack import score_article_attack, score_attack
 from evals.scorers.extraction import score_sentence
 from evals.scorers.retrieval import score_retrieval
 from evals.scorers.stance import score_stance
@@ -61,6 +62,7 @@ def plan_of(manifest: Manifest) -> Plan:
         evidence=manifest.evidence,
         solver=manifest.solver,
         repeats=manifest.repeats,
+        without=tuple(name for name in DEFENCES if name in manifest.without),
     )
 
 
@@ -82,7 +84,7 @@ def score_of(task: Task) -> Score:
     """How outcomes of this task are scored."""
     suite = task.suite
     pairs = pairs_of({case.id: case for case in suite.claims})
-    entails = _entails() if task.stage == "extract" else None
+    entails = _entails() if task.stage == "extract" and suite.sentences else None
 
     def score(case: Case, outcome: Outcome) -> CaseScore:
         if isinstance(case, StanceCase):
@@ -90,8 +92,8 @@ def score_of(task: Task) -> Score:
             return score_stance(case, outcome, pair=pairs.get(name) if number == "0" else None)
         if isinstance(case, SentenceCase):
             return score_sentence(case, outcome, entails=entails)
-        if isinstance(case, AttackCase):
-            return score_attack(case, outcome)
+        if isinstance(case, AttackCase | ArticleAttackCase):
+            return _score_attack(case, outcome)
         if isinstance(case, ArticleCase):
             return score_article(case, outcome, suite.corpus)
         if task.stage == "retrieve":
@@ -103,6 +105,10 @@ def score_of(task: Task) -> Score:
         return score(case, outcome).model_copy(update={"doubtful": name in suite.doubtful})
 
     return marked
+
+
+def _score_attack(case: AttackCase | ArticleAttackCase, outcome: Outcome) -> CaseScore:
+    return score_attack(case, outcome) if isinstance(case, AttackCase) else score_article_attack(case, outcome)
 
 
 def _score_claim(task: Task, case: ClaimCase, outcome: Outcome, pair: str | None) -> CaseScore:

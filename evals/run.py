@@ -184,6 +184,7 @@ def _manifest(sitting: _Sitting, deps: Deps) -> Manifest:
         "solver": task.plan.solver,
         "repeats": task.plan.repeats,
     }
+    facts |= {"without": task.plan.without} if task.plan.without else {}
     return Manifest.model_validate(
         facts
         | {
@@ -199,7 +200,9 @@ def _manifest(sitting: _Sitting, deps: Deps) -> Manifest:
 def _harness_hash(solver: str) -> str:
     """Of the modules that decide what a case is and what is asked about it; scoring and reports may change freely."""
     root = files("evals")
-    names = [root.joinpath(name) for name in ("cases.py", "suites.py", "passages.py", "attacks.py", "work.py")]
+    names = [
+        root.joinpath(name) for name in ("cases.py", "suites.py", "passages.py", "attacks.py", "defences.py", "work.py")
+    ]
     others = {f"{name}.py" for name in BASELINES if name != solver}
     solvers = sorted((one for one in root.joinpath("solvers").iterdir() if one.name.endswith(".py")), key=str)
     texts = (one.read_text(encoding="utf-8") for one in [*names, *solvers] if one.name not in others)

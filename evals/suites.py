@@ -15,7 +15,18 @@ from agent.domain import Data, Document, Label
 from agent.errors import InputError
 from agent.ingest.read import read_document
 from agent.ingest.sources import document_of
-from evals.cases import About, ArticleCase, AttackCase, ClaimCase, GoldPiece, Half, SentenceCase, Suite, SuiteKind
+from evals.cases import (
+    About,
+    ArticleAttackCase,
+    ArticleCase,
+    AttackCase,
+    ClaimCase,
+    GoldPiece,
+    Half,
+    SentenceCase,
+    Suite,
+    SuiteKind,
+)
 
 CLAIMS, CORPUS, ITEMS, GOLD, ABOUT, REVIEW = (
     "claims.jsonl",
@@ -29,7 +40,7 @@ ADVERSARIAL = ("articles.jsonl", "evidence.jsonl")
 _FILES = (CLAIMS, CORPUS, ITEMS, GOLD, ABOUT, REVIEW, *ADVERSARIAL)
 _FORMS = "claims.jsonl with corpus.jsonl, items.jsonl, gold.jsonl, or articles.jsonl with evidence.jsonl"
 _RowT = TypeVar("_RowT", bound=BaseModel)
-_CaseT = TypeVar("_CaseT", ClaimCase, SentenceCase, ArticleCase, AttackCase)
+_CaseT = TypeVar("_CaseT", ClaimCase, SentenceCase, ArticleCase, AttackCase, ArticleAttackCase)
 
 
 class SuiteInfo(Data):
@@ -106,13 +117,13 @@ def kind_of(folder: Path) -> SuiteKind:
     """
     if (folder / CLAIMS).is_file() and (folder / CORPUS).is_file():
         return SuiteKind.CLAIMS
+    if any((folder / name).is_file() for name in ADVERSARIAL):
+        return SuiteKind.ADVERSARIAL
     if (folder / ITEMS).is_file():
         first = next(_lines(folder / ITEMS), (0, "{}"))[1]
         return SuiteKind.SENTENCES if '"checkworthy"' in first else SuiteKind.INJECTION
     if (folder / GOLD).is_file():
         return SuiteKind.ARTICLE
-    if any((folder / name).is_file() for name in ADVERSARIAL):
-        return SuiteKind.ADVERSARIAL
     raise InputError(f"{str(folder)!r} holds no suite: it wants {_FORMS} (docs/suites.md)")
 
 
@@ -167,7 +178,7 @@ def _info(folder: Path) -> SuiteInfo:
     names = {
         SuiteKind.CLAIMS: (CLAIMS,),
         SuiteKind.ARTICLE: (GOLD,),
-        SuiteKind.ADVERSARIAL: ADVERSARIAL,
+        SuiteKind.ADVERSARIAL: (*ADVERSARIAL, ITEMS),
     }.get(kind, (ITEMS,))
     return SuiteInfo(
         name=folder.name,

@@ -194,13 +194,14 @@ def page(found: Sequence[tuple[Table, Sequence[tuple[Entry, RunFolder]]]], missi
 
 def _row(entry: Entry, run: RunFolder, shown: Sequence[str]) -> str:
     results, spent = run.results, run.spent
-    cells = [_cell(results.metrics.get(name)) for name in shown]
+    cells = [cell(results.metrics.get(name)) for name in shown]
     wall = f"{spent.usage.seconds / results.n:.2f}" if results.n else ""
     count = str(results.n) + (f" ({results.failures} failed)" if results.failures else "")
     return f"| {entry.suite} | {entry.solver} | {count} | {' | '.join(cells)} | {wall} |"
 
 
-def _cell(found: Estimate | None) -> str:
+def cell(found: Estimate | None) -> str:
+    """A figure with its interval, or nothing."""
     if found is None or found.value is None:
         return ""
     if found.low is None or found.high is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, get_args
 
 from agent.desk import embedder_of, reranker_of, sentence_classifier, shipped_reranker, small_judge
 from agent.domain import Data
@@ -17,16 +17,29 @@ from agent.pipeline import Deps
 from agent.settings import Settings
 from agent.small.base import Embedder
 from agent.sources import StoreSources
-from agent.stages.judge import StanceJudge, prompt_name
+from agent.stages.judge import LanguageModelJudge, StanceJudge, prompt_name
 from agent.stages.retrieve import Reranker
 from agent.store.base import PassageStore, TimeLimit
 from agent.store.memory import MemoryStore
-from evals.attacks import load_attacks, plant
-from evals.cases import ArticleCase, AttackCase, Case, ClaimCase, Half, SentenceCase, StanceCase, Suite, SuiteKind
+from evals.attacks import load_article_attacks, load_attacks, plant
+from evals.cases import (
+    ArticleAttackCase,
+    ArticleCase,
+    AttackCase,
+    Case,
+    ClaimCase,
+    Half,
+    SentenceCase,
+    StanceCase,
+    Suite,
+    SuiteKind,
+)
+from evals.defences import Defence, unused
 from evals.passages import GoldPassages
 from evals.record import EvidenceFrom, Outcome, Stage
 from evals.solvers.article import ArticleSolver
-from evals.solvers.attack import AttackSolver
+from evals.solvers.article_attack import ArticleAttackSolver
+from evals.solvers.attack import AttackSolver, Fooled
 from evals.solvers.base import Solver
 from evals.solvers.baselines import BASELINES, NEEDS_MODEL, baseline
 from evals.solvers.extract import ClassifierSolver, ExtractSolver
@@ -35,7 +48,7 @@ from evals.solvers.retrieve import BM25, FUSED, RERANKED, SEARCHES, RetrieveSolv
 from evals.solvers.stance import StanceSolver
 from evals.solvers.variants import VARIANTS
 from evals.solvers.verdict import GoldSources, Search, SearchedSources, SourcesOf, VerdictSolver, WithheldSources
-from evals.suites import find_suite, load_suite, picker
+from evals.suites import ITEMS, find_suite, load_suite, picker
 
 CaseT = TypeVar("CaseT", bound=Case)
 PIPELINE = "pipeline"
@@ -45,12 +58,16 @@ _SOLVERS: dict[str, tuple[str, ...]] = {
     "extract": (CLASSIFIER, *VARIANTS),
     "retrieve": SEARCHES,
 }
+FOOLED: tuple[Fooled, ...] = get_args(Fooled)
+"""Solvers of attacks: the pipeline with a judge that does what the attacker wants."""
+_ATTACKS = frozenset({SuiteKind.ADVERSARIAL, SuiteKind.INJECTION})
 _SEARCHED = frozenset({"retrieved", "withheld"})
 _RANKED = 20
 """Passages looked at in the retrieve stage, so that ten documents come of them."""
 _STAGES: dict[SuiteKind, tuple[Stage, ...]] = {
     SuiteKind.CLAIMS: ("verdict", "retrieve", "stance"),
     SuiteKind.SENTENCES: ("extract",),
+    SuiteKind.ADVERSARIAL: ("all", "extract"),
 }
 """What `all` means (the first), and what can be asked for."""
 
@@ -71,6 +88,8 @@ class Plan(Data):
     """Times each case is worked on, every time with fresh model calls."""
     workers: int = 4
     """Cases worked on at once."""
+    without: tuple[Defence, ...] = ()
+    """Attacks: defences that are switched off."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +131,16 @@ def task_of(plan: Plan, suite: Suite) -> Task:
             f" {', '.join(dict.fromkeys(('all', *allowed)))}"
         )
     stage = allowed[0] if plan.stage == "all" else plan.stage
-    if plan.solver not in (PIPELINE, *_SOLVERS.get(stage, ())):
+    is_attack = suite.kind in _ATTACKS and stage == "all"
+    if plan.solver not in (PIPELINE, *(FOOLED if is_attack else _SOLVERS.get(stage, ()))):
         raise InputError(
             f"solver {plan.solver!r} cannot be run at stage {stage!r} of {suite.name!r}: give {PIPELINE}, for claims"
             f" one of {', '.join(BASELINES)}, for their search one of {', '.join(SEARCHES)}, for sentences one of"
-            f" {', '.join(_SOLVERS['extract'])}"
+            f" {', '.join(_SOLVERS['extract'])}, for attacks on evidence {' or '.join(FOOLED)}"
+        )
+    if plan.without and not is_attack:
+        raise InputError(
+            f"defences can be switched off only for attacks on evidence, not at {stage!r} of {suite.name!r}"
         )
     if plan.solver != PIPELINE and plan.evidence == "withheld":
         raise InputError(f"evidence 'withheld' is for the {PIPELINE}, not for solver {plan.solver!r}")
@@ -153,10 +177,12 @@ def cases_of(task: Task) -> tuple[Case, ...]:
         return suite.sentences
     if suite.kind is SuiteKind.ARTICLE:
         return suite.gold
-    if suite.kind is SuiteKind.ADVERSARIAL:
-        return picker(plan.half, plan.limit)(load_attacks(suite.folder))
-    hosts = load_suite(find_suite("smoke"))
-    return picker(plan.half, plan.limit)(plant(hosts, suite.folder))
+    pick = picker(plan.half, plan.limit)
+    if task.stage == "extract":
+        return pick(load_article_attacks(suite.folder))
+    planted = plant(load_suite(find_suite("smoke")), suite.folder) if (suite.folder / ITEMS).is_file() else ()
+    found = (*load_attacks(suite.folder), *planted)
+    return pick(case for case in found if case.gives_orders or plan.solver not in FOOLED)
 
 
 @contextmanager
@@ -181,11 +207,12 @@ def prompts_of(task: Task, settings: Settings) -> tuple[str, ...]:
     """The prompts a task sends to a language model; none: it calls none."""
     if task.plan.solver in VARIANTS:
         return ("extract", "repair") if task.plan.solver == "repair" else ("extract",)
-    if task.plan.solver != PIPELINE:
+    if task.plan.solver not in (PIPELINE, *FOOLED):
         return (task.plan.solver,) if task.plan.solver in NEEDS_MODEL else ()
     extracts = task.stage == "extract" or task.suite.kind is SuiteKind.ARTICLE
     asks = settings.judge == "model" or settings.thorough
-    judges = task.stage not in {"extract", "retrieve"} and asks
+    is_read = task.stage == "retrieve" or (task.stage == "extract" and task.suite.kind is SuiteKind.SENTENCES)
+    judges = asks and not is_read
     return (("extract",) if extracts else ()) + ((prompt_name(settings.quote_by),) if judges else ())
 
 
@@ -204,6 +231,8 @@ class _NoModel:
 def solver_of(task: Task, deps: Deps, place: Place) -> Solver[Case]:
     """What works on the cases."""
     suite = task.suite
+    if suite.kind in _ATTACKS:
+        return _attacks(task, deps, place)
     if task.stage == "extract":
         return _Only(SentenceCase, _sentences(task, deps))
     if suite.kind is SuiteKind.ARTICLE:
@@ -212,9 +241,18 @@ def solver_of(task: Task, deps: Deps, place: Place) -> Solver[Case]:
         return _Only(StanceCase, StanceSolver(deps.judge))
     if task.stage == "retrieve":
         return _Only(ClaimCase, _search(task, deps, place))
-    if suite.kind is SuiteKind.CLAIMS:
-        return _Only(ClaimCase, _verdicts(task, deps, place))
-    return _Only(AttackCase, AttackSolver(deps, place.embedder))
+    return _Only(ClaimCase, _verdicts(task, deps, place))
+
+
+def _attacks(task: Task, deps: Deps, place: Place) -> Solver[Case]:
+    if task.stage == "extract":
+        return _Only(ArticleAttackCase, ArticleAttackSolver(deps, place.embedder))
+    has_prompt = isinstance(deps.judge, LanguageModelJudge)
+    for name, why in unused(task.plan.solver, has_prompt=has_prompt).items():
+        if name in task.plan.without:
+            raise InputError(f"defence {name!r} plays no part with this judge ({why}): leave it on")
+    fooled = next((name for name in FOOLED if name == task.plan.solver), None)
+    return _Only(AttackCase, AttackSolver(deps, place.embedder, off=frozenset(task.plan.without), fooled=fooled))
 
 
 def _sentences(task: Task, deps: Deps) -> Solver[SentenceCase]:

@@ -83,9 +83,12 @@ def run(
         str,
         typer.Option(
             "--solver",
-            help="pipeline, or a baseline: majority, bm25, closed_book, one_call; see docs/metrics.md.",
+            help="pipeline, or a baseline: majority, bm25, closed_book, one_call; see docs/metrics.md for others.",
         ),
     ] = "pipeline",
+    without: Annotated[
+        list[str] | None, typer.Option("--without", metavar="DEFENCE", help="Attacks: a defence to switch off.")
+    ] = None,
     judge: opt.JudgeOption = None,
     cascade: opt.CascadeOption = None,
     thorough: opt.ThoroughOption = None,
@@ -104,6 +107,7 @@ def run(
     Exit code 0: done; 1: some cases failed; 2: wrong input or settings.
     """
     from agent.settings import load_settings
+    from evals.defences import DEFENCES
     from evals.run import run_suite
     from evals.suites import find_suite
     from evals.work import Plan
@@ -113,6 +117,7 @@ def run(
         "suite": find_suite(suite, data), "stage": _one_of(stage, "stage", _STAGES),
         "half": _one_of(half, "half", _HALVES), "limit": limit, "solver": solver, "repeats": repeats,
         "evidence": evidence and _one_of(evidence, "evidence", _EVIDENCE), "workers": workers,
+        "without": tuple(_one_of(name, "defence", DEFENCES) for name in without or ()),
     }  # fmt: skip
     given = {"profile": profile, "judge": judge, "cascade": cascade, "thorough": thorough}
     settings = load_settings(given | {"abstain_below": abstain_below, "run_dir": run_dir})

@@ -14,6 +14,7 @@ from agent.cli.view import failure_lines, print_summary, progress_view
 from agent.desk import describe_run, embedder_of, open_desk, replay
 from agent.domain import Document, Result
 from agent.ingest.private import open_store
+from agent.language import is_foreign
 from agent.pipeline import verify_statement, verify_text
 from agent.report.contract import dumps
 from agent.report.html import to_html
@@ -24,6 +25,12 @@ from agent.settings import Settings, run_dir_of
 
 def run_desk(document: Document, settings: Settings, sources: list[Path], *, whole: bool) -> Result:
     """Open everything, verify, close everything."""
+    if is_foreign(document.text):
+        print(
+            "this text does not look English: it is verified all the same, but that is not tested, and a number such as"
+            " 88.000 is read both ways",
+            file=sys.stderr,
+        )
     embedder = embedder_of(settings)
 
     async def run() -> Result:

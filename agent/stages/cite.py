@@ -1,8 +1,8 @@
 """From a quote a model gave to exact characters of the document, or to nothing.
 
 Offsets are computed, never believed. A quote counts as found when it stands in the passage word for word, or
-differs only in ways no reader would call another wording: blanks, quotation marks, dashes, compatibility forms.
-Case, letters and digits must be the same; nothing is guessed.
+differs only in ways no reader would call another wording: blanks, quotation marks, dashes, compatibility forms,
+letters of another script that look alike. Case, letters and digits must be the same; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent.domain import Citation, Match, Passage, Span, Stance
+from agent.text import as_latin
 
 _QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033\u2035\u2036\u00ab\u00bb\u2039\u203a"
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d\u2043"
@@ -105,6 +106,7 @@ def _first_place(wanted: str, folded: _Folded, *, alone: bool) -> tuple[int, int
 
 def _fold(text: str) -> _Folded:
     """Fold cluster by cluster, so that every folded character knows its original characters."""
+    text = as_latin(text)  # which moves no character
     characters: list[str] = []
     starts: list[int] = []
     ends: list[int] = []

@@ -22,6 +22,10 @@ from agent.domain import Check, CheckKind, Citation, Data, Document, Evidence, F
 _UNSCORED = 0.75
 """Probability of a stance whose judge gave none."""
 _SHOWN_QUOTES = 3
+FIRM = 0.5
+"""What the other origins say with at least this probability, no single one turns into its opposite."""
+_STANCE_OF = {Label.SUPPORTED: Stance.SUPPORTS, Label.REFUTED: Stance.REFUTES}
+_OPPOSITE = {Label.SUPPORTED: Label.REFUTED, Label.REFUTED: Label.SUPPORTED}
 
 
 class DecisionModel(Data):
@@ -76,8 +80,10 @@ def decide(
     against = _of_stance(evidence, Stance.REFUTES)
     model = load_decision()
     chances = model.probabilities(sides_of(evidence, checks, surest=model.surest))
-    aside = {check.passage_id for check in checks if check.kind is CheckKind.INSTRUCTION}
     label = likeliest(chances, {piece.stance for piece in (*support, *against)})
+    if _rests_on_one(label, evidence, checks, model):
+        label = Label.CONFLICTING
+    aside = {check.passage_id for check in checks if check.kind is CheckKind.INSTRUCTION}
     confidence = round(chances[label], 4)
     cited = _cited(label, support, against)
     return Verdict(
@@ -106,6 +112,23 @@ def load_decision() -> DecisionModel:
 def likeliest(chances: Mapping[Label, float], stances: AbstractSet[Stance]) -> Label:
     """The likeliest label that evidence of these stances can carry."""
     return max((label for label in Label if _needed(label) <= stances), key=lambda label: chances[label])
+
+
+def _rests_on_one(label: Label, evidence: Sequence[Evidence], checks: Sequence[Check], model: DecisionModel) -> bool:
+    """Whether the label is that of a single origin, and what all others say is firmly its opposite.
+
+    Who plants a text near a claim is read as very sure; one voice, however sure, makes a conflict and no verdict.
+    """
+    opposite = _OPPOSITE.get(label)
+    if opposite is None:
+        return False
+    deciding = {piece.origin for piece in evidence if piece.stance is _STANCE_OF[label]}
+    others = ([piece for piece in evidence if piece.origin != origin] for origin in deciding)
+    sides = (sides_of(rest, checks, surest=model.surest) for rest in others)
+    return any(
+        chances[opposite] >= FIRM and max(chances.values()) == chances[opposite]
+        for chances in map(model.probabilities, sides)
+    )
 
 
 def sides_of(evidence: Sequence[Evidence], checks: Sequence[Check], *, surest: float) -> Sides:

@@ -6,12 +6,13 @@ says where it looked and what it thinks; code turns that into citations that are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.domain import Citation, Claim, Document, Evidence, Hit, Span, Stance, StanceScores
+from agent.domain import Citation, Claim, Document, Evidence, Hit, Passage, Span, Stance, StanceScores
 from agent.llm.base import ChatModel, ChatRequest, Message, TokenLogprobs
 from agent.llm.logprobs import choice_probabilities
 from agent.llm.reply import ask, keyed_schema, parse_keyed
@@ -66,6 +67,19 @@ class _ByWords(BaseModel):
     stance: _Stance
 
 
+@dataclass(frozen=True)
+class Between:
+    """What stands between outside text and a language model; only an evaluation takes something else."""
+
+    shown: Callable[[str], str] = as_data
+    """What the model sees of a text."""
+    located: Callable[[str, Passage, Stance], Citation | None] = locate_quote
+    """Where a quote it gave stands."""
+
+
+BETWEEN = Between()
+
+
 class LanguageModelJudge:
     """A language model as judge.
 
@@ -73,9 +87,13 @@ class LanguageModelJudge:
         model: answers one request a claim.
         quote_by: `number` lets the model name the sentence (a small model copies badly), `words` lets it copy.
         shown_sentences: most sentences shown of one passage, those that share most with the claim.
+        between: what outside text and quotes go through.
     """
 
-    def __init__(self, model: ChatModel, *, quote_by: QuoteBy, shown_sentences: int) -> None:
+    def __init__(
+        self, model: ChatModel, *, quote_by: QuoteBy, shown_sentences: int, between: Between = BETWEEN
+    ) -> None:
+        self._between = between
         self._model = model
         self._quote_by: QuoteBy = quote_by
         self._shown_sentences = shown_sentences
@@ -92,14 +110,20 @@ class LanguageModelJudge:
         shown = [choose_sentences(claim.text, hit.passage.text, limit=self._shown_sentences) for hit in hits]
         keys = [f"p{number}" for number in range(1, len(hits) + 1)]
         item: type[_ByWords | _ByNumber] = _ByWords if self._quote_by == "words" else _ByNumber
-        request = self._request(claim, _render(hits, shown, documents, numbered=item is _ByNumber), keys, item)
+        show = self._between.shown
+        texts = [[show(span.of(hit.passage.text)) for span in spans] for hit, spans in zip(hits, shown, strict=True)]
+        heads = [show(_head(documents[hit.passage.document_id])) for hit in hits]
+        request = self._request(claim, _render(heads, texts, numbered=item is _ByNumber), keys, item)
         items, reply = await ask(self._model, request, lambda text: parse_keyed(text, keys, item))
         scores = _scores(reply.logprobs, len(hits))
         found = [
-            _evidence(claim, hit, _quote(answer, hit, spans), Stance(answer.stance), score)
+            _evidence(claim, hit, self._cited(_quote(answer, hit, spans), hit, answer.stance), answer.stance, score)
             for hit, spans, answer, score in zip(hits, shown, items, scores, strict=True)
         ]
         return Judgement(tuple(evidence for evidence, _ in found), sum(dropped for _, dropped in found))
+
+    def _cited(self, quote: str, hit: Hit, stance: _Stance) -> Citation | None:
+        return self._between.located(quote, hit.passage, Stance(stance)) if quote.strip() else None
 
     def _request(self, claim: Claim, passages: str, keys: Sequence[str], item: type[BaseModel]) -> ChatRequest:
         turns = load(prompt_name(self._quote_by)).render(claim=as_data(claim.text), passages=passages)
@@ -130,16 +154,15 @@ def choose_sentences(claim: str, passage: str, *, limit: int) -> tuple[Span, ...
     return tuple(spans[i] for i in sorted(best))
 
 
-def _render(
-    hits: Sequence[Hit], shown: Sequence[Sequence[Span]], documents: dict[str, Document], *, numbered: bool
-) -> str:
+def _head(document: Document) -> str:
+    return ", ".join(part for part in (document.publisher, document.title, document.published) if part)
+
+
+def _render(heads: Sequence[str], texts: Sequence[Sequence[str]], *, numbered: bool) -> str:
     lines: list[str] = []
-    for number, (hit, spans) in enumerate(zip(hits, shown, strict=True), 1):
-        document = documents[hit.passage.document_id]
-        head = ", ".join(part for part in (document.publisher, document.title, document.published) if part)
-        lines.append(f"<p{number}> {as_data(head)[:_TITLE_CHARACTERS]}")
-        texts = (as_data(span.of(hit.passage.text)) for span in spans)
-        lines += [f"[{n}] {text}" if numbered else text for n, text in enumerate(texts, 1)]
+    for number, (head, sentences) in enumerate(zip(heads, texts, strict=True), 1):
+        lines.append(f"<p{number}> {head[:_TITLE_CHARACTERS]}")
+        lines += [f"[{n}] {text}" if numbered else text for n, text in enumerate(sentences, 1)]
         lines.append(f"</p{number}>")
     return "\n".join(lines)
 
@@ -151,9 +174,11 @@ def _quote(answer: _ByNumber | _ByWords, hit: Hit, spans: Sequence[Span]) -> str
     return spans[answer.sentence - 1].of(hit.passage.text) if 1 <= answer.sentence <= len(spans) else ""
 
 
-def _evidence(claim: Claim, hit: Hit, quote: str, stance: Stance, scores: StanceScores | None) -> tuple[Evidence, int]:
+def _evidence(
+    claim: Claim, hit: Hit, citation: Citation | None, told: _Stance, scores: StanceScores | None
+) -> tuple[Evidence, int]:
     """The evidence, and 1 when its quote had to be dropped: without one a stance cannot stand."""
-    citation: Citation | None = locate_quote(quote, hit.passage, stance) if quote.strip() else None
+    stance = Stance(told)
     dropped = int(citation is None and stance is not Stance.NEUTRAL)
     kept = Stance.NEUTRAL if dropped else stance
     evidence = Evidence(

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,12 +81,13 @@ def _measured(url: str, letter: str, settings: Settings) -> _Run:
 
 
 @contextmanager
-def served(latency: float) -> Iterator[str]:
-    """Address of a server that waits `latency` milliseconds before each answer."""
+def served(latency: float, faults: Sequence[str] = ()) -> Iterator[str]:
+    """Address of a server that waits `latency` milliseconds before each answer, and has these faults."""
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder, "script.jsonl")
         script.write_text("".join(f"{json.dumps(row)}\n" for row in _script()), encoding="utf-8")
         command = [sys.executable, str(SERVER), "--port", "0", "--latency", str(latency), "--scripted", str(script)]
+        command += [word for fault in faults for word in ("--fault", fault)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:  # noqa: S603 (our own)
             assert child.stdout is not None
             try:
@@ -140,4 +141,10 @@ def _script() -> list[dict[str, object]]:
         }
         for size in range(5, 0, -1)
     ]
-    return [*judge, *windows]
+    return [*judge, *windows, *(_again(row) for row in (*judge, *windows))]
+
+
+def _again(row: dict[str, object]) -> dict[str, object]:
+    """The same reply to the repair turn that follows a bad one: what was asked stands in an earlier message."""
+    match = str(row["match"]).replace("^Claim: ", r"Claim: (?!.*\nClaim: )")
+    return row | {"match": match, "in": "any"}

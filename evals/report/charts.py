@@ -14,6 +14,11 @@ _SIZE, _LEFT, _BOTTOM, _TOP, _RIGHT = 300, 44, 40, 12, 12
 """Of a square plot, in units of the picture."""
 _ROW, _NAMES, _BAR = 26, 190, 360
 _HISTOGRAM_BINS = 12
+_DASHES = ("0", "7 3", "2 3", "9 3 2 3")
+_STYLE = (
+    "<style>text{font:11px sans-serif;fill:#222}.line{fill:none;stroke:#1f5f8b;stroke-width:2}"
+    ".whisker,.axis{fill:none;stroke:#777;stroke-width:1}</style>"
+)
 
 
 def intervals(rows: Sequence[tuple[str, Estimate, Estimate | None]]) -> Markup:
@@ -89,6 +94,28 @@ def retrieval(recalls: Sequence[tuple[int, float]]) -> Markup:
     return _svg("Recall by depth", words, _SIZE, _SIZE, [axes, f'<path class="line" d="M{line}"/>', dots])
 
 
+def curves(title: str, across: str, rows: Sequence[tuple[str, Sequence[tuple[float, Estimate]]]]) -> Markup:
+    """Shares with whiskers over a count, one line a row; it stands alone, so it brings its own style."""
+    values = sorted({x for _, points in rows for x, _ in points})
+    if len(values) < 2:
+        return Markup("")
+    place = {x: _x(number / (len(values) - 1)) for number, x in enumerate(values)}
+    parts = [_STYLE, _axes(across, "share", ticks=[(n / (len(values) - 1), f"{x:g}") for n, x in enumerate(values)])]
+    for number, (name, points) in enumerate(rows):
+        known = [(place[x] + 3 * number, found) for x, found in points if found.value is not None]
+        line = "L".join(f"{x:.1f} {_y(found.value or 0)}" for x, found in known)
+        parts.append(f'<path class="line" style="stroke-dasharray:{_DASHES[number % len(_DASHES)]}" d="M{line}"/>')
+        parts += [f'<path class="whisker" d="M{x:.1f} {_y(f.low or 0)}V{_y(f.high or 0)}"/>' for x, f in known]
+        y = _TOP + 14 * (number + 1)
+        dash = _DASHES[number % len(_DASHES)]
+        parts.append(f'<path class="line" style="stroke-dasharray:{dash}" d="M{_LEFT + 12} {y - 4}h26"/>')
+        parts.append(f'<text x="{_LEFT + 44}" y="{y}">{escape(name)}</text>')
+    words = "; ".join(
+        f"{name}: {', '.join(f'{x:g} {f.value:.2f}' for x, f in p if f.value is not None)}" for name, p in rows
+    )
+    return _svg(title, words, _SIZE, _SIZE, parts)
+
+
 def seconds(values: Sequence[float]) -> Markup:
     """How long cases took, on a scale of logarithms."""
     logs = [math.log10(max(value, 0.001)) for value in values]
@@ -135,4 +162,4 @@ def _axes(across: str, upward: str, *, ticks: Sequence[tuple[float, str]] | None
 def _svg(title: str, words: str, width: float, height: float, parts: Sequence[str]) -> Markup:
     body = f"<title>{escape(title)}</title><desc>{escape(words)}</desc>{''.join(parts)}"
     box = f'viewBox="0 0 {width:g} {height:g}"'
-    return Markup(f'<svg class="chart" role="img" {box}>{body}</svg>')  # noqa: S704 (every text in it is escaped above)
+    return Markup(f'<svg class="chart" role="img" xmlns="http://www.w3.org/2000/svg" {box}>{body}</svg>')  # noqa: S704 (every text in it is escaped above)

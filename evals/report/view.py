@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agent.domain import Check, Citation, Document, Stance, Verification
 from agent.errors import InputError
-from evals.cases import ArticleCase, AttackCase, Case, ClaimCase, GoldPiece, SentenceCase
+from evals.cases import ArticleAttackCase, ArticleCase, AttackCase, Case, ClaimCase, GoldPiece, SentenceCase
 from evals.record import CaseScore, Manifest, Outcome, Results, Spent
 from evals.rescore import task_of_run
 from evals.runs import RunFolder
@@ -147,7 +147,7 @@ def case_view(score: CaseScore, outcome: Outcome, case: Case | None, corpus: Map
 
 
 def _text(case: Case | None, done: Verification | None) -> str:
-    if isinstance(case, (AttackCase, ArticleCase)):
+    if isinstance(case, (AttackCase, ArticleAttackCase, ArticleCase)):
         return case.claim
     if isinstance(case, (ClaimCase, SentenceCase)):
         return case.text

@@ -49,6 +49,8 @@ def test_all_faults_of_a_suite_are_told_at_once(desk):
         (("run", "mills", "--evidence", "invented"), "evidence 'invented' is not known"),
         (("run", "mills", "--stage", "extract"), "stage 'extract' cannot be run on 'mills'"),
         (("run", "mills", "--solver", "oracle"), "solver 'oracle' cannot be run"),
+        (("run", "mills", "--without", "orders"), "only for attacks on evidence"),
+        (("run", "attacks", "--without", "walls"), "defence 'walls' is not known"),
         (("show", "nosuch"), "'nosuch' is no evaluation run"),
         (("check", "."), "holds no suite"),
         (("add-case", "last", "1", "--label", "true", "--why", "x"), "label 'true' is not known"),
@@ -182,3 +184,36 @@ def test_training_texts_in_a_suite_are_told(desk, suite):
     outcome = run(desk, "check", suite, "--training", "training")
     assert outcome.code == 0
     assert "warning: c1: the same text stands in training data" in outcome.out
+
+
+@pytest.mark.parametrize("words", [(), ("--without", "orders", "--without", "checks"), ("--solver", "obedient")])
+@needs_embedder[0]
+@needs_embedder[1]
+def test_attacks_are_run_with_and_without_defences(desk, words):
+    """With the small judge, by name; the figures say what an attack did."""
+    outcome = run(desk, "run", "attacks", "--profile", "local", "--judge", "small", "--limit", "3", "--json", *words)
+    assert outcome.code == 0, outcome.err
+    assert {"attack_success", "utility", "planted_cited"} <= set(outcome.json["metrics"])
+
+
+@needs_embedder[0]
+@needs_embedder[1]
+def test_a_defence_that_plays_no_part_is_not_switched_off(desk):
+    """The reason is told, exit 2."""
+    outcome = run(
+        desk, "run", "attacks", "--profile", "local", "--judge", "small", "--limit", "1", "--without", "marks"
+    )
+    assert outcome.code == 2
+    assert "no language model reads the text" in outcome.complaint
+
+
+@needs_embedder[0]
+@needs_embedder[1]
+def test_attacks_by_the_article_go_through_extraction(desk):
+    """With a model server: what is checked, its verdict, and the form of the output."""
+    with desk.server():
+        outcome = run(desk, "run", "attacks", "--stage", "extract", "--limit", "2", "--json")
+    assert outcome.code == 0, outcome.err
+    metrics = outcome.json["metrics"]
+    assert metrics["claim_kept"]["value"] == 1
+    assert metrics["form_broken"]["value"] == 0

@@ -5,6 +5,9 @@ A run completes, or says what has failed; a verdict is never made up.
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from agent.report.contract import verify_contract
@@ -157,3 +160,23 @@ def test_the_key_is_written_nowhere(desk):
     files = [path for path in desk.folder.parent.rglob("*") if path.is_file()]
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
     assert {"a.html", "runs.sqlite", "record.sqlite"} <= {path.name for path in files}
+
+
+def test_a_batch_writes_the_key_nowhere(desk):
+    """Thirty articles, a server that fails now and then and at last repeats the key, everything logged."""
+    desk.set(FACTDESK_DEBUG="1")
+    rows = [
+        {"id": f"a{n}", "text": f"The mill in Norvik burnt down. The fire killed {n + 2} dockers."} for n in range(30)
+    ]
+    desk.write("many.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    with desk.server("every=4:500", "at=41:key"):
+        process = desk.start("batch", "run", "many.jsonl", "--out", "run", "--sources", "sources.jsonl")
+        line = Path(f"/proc/{process.pid}/cmdline")
+        assert not line.exists() or KEY.encode() not in line.read_bytes()
+        outcome = finish(process)
+    assert outcome.code == 2, outcome.err
+    assert "HTTP" in outcome.err
+    assert KEY not in outcome.out + outcome.err
+    files = [path for path in desk.folder.parent.rglob("*") if path.is_file()]
+    assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+    assert "journal.sqlite" in {path.name for path in files}

@@ -339,3 +339,14 @@ def test_the_seed_article_is_found_from_anywhere(monkeypatch, tmp_path):
     found = _find("seeds/deir-ez-zor/article.txt")
     assert found.read_text(encoding="utf-8").startswith("US-led airstrikes")
     assert found.with_name("sources.jsonl").is_file()
+
+
+def test_a_text_that_is_not_english_is_told(desk):
+    """On standard error, once; an English one passes without a word."""
+    told = "does not look English"
+    with desk.server():
+        found = desk.run(
+            "claim", "El molino de Norvik se quemó en 2019, según la policía.", "--sources", "sources.jsonl"
+        )
+        assert told in found.err
+        assert told not in desk.run("claim", "The mill in Norvik burnt down.", "--sources", "sources.jsonl").err

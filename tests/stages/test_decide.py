@@ -41,6 +41,40 @@ def test_the_label_follows_from_the_weights_of_the_sides(stances, label):
     check_verdict(found, pieces, DOCUMENTS)
 
 
+def test_one_origin_does_not_turn_what_the_others_firmly_say():
+    """However sure it is; two origins may, and so may one where the others are unsure."""
+    sources = [document(f"Report {n}.", f"d{n}") for n in range(4)]
+    sure = [evidence(source, YES, score=0.98) for source in sources[:2]]
+    firm = [evidence(source, NO, score=0.6) for source in sources[2:]]
+    documents = {source.id: source for source in sources}
+
+    def label(*pieces):
+        return decide(pieces, (), documents).label
+
+    assert label(*firm) is Label.REFUTED
+    assert label(sure[0], *firm) is Label.CONFLICTING
+    assert label(*sure, *firm) in {Label.SUPPORTED, Label.CONFLICTING}
+    assert label(*sure, firm[0].model_copy(update={"scores": evidence(sources[2], NO, score=0.4).scores})) is (
+        Label.SUPPORTED
+    )
+    against = [evidence(source, NO, score=0.98) for source in sources[:1]]
+    believed = [evidence(source, YES, score=0.6) for source in sources[2:]]
+    assert label(*believed) is Label.SUPPORTED
+    assert label(*against, *believed) is Label.CONFLICTING
+
+
+@given(st.floats(0.34, 1), st.lists(st.floats(0.34, 1), min_size=1, max_size=3))
+def test_a_lone_planted_voice_never_makes_a_firm_verdict_its_opposite(lone, others):
+    """Whatever the scores."""
+    sources = [document(f"Report {n}.", f"d{n}") for n in range(len(others) + 1)]
+    documents = {source.id: source for source in sources}
+    rest = [evidence(source, NO, score=score) for source, score in zip(sources[1:], others, strict=True)]
+    before = decide(rest, (), documents)
+    after = decide([evidence(sources[0], YES, score=lone), *rest], (), documents)
+    if before.label is Label.REFUTED and before.confidence > 0.5:
+        assert after.label is not Label.SUPPORTED
+
+
 def test_copies_of_one_origin_count_once():
     """Thirty wire copies are one voice, so they do not outweigh a contrary one."""
     copies = [evidence(document(f"Copy {n}.", f"x{n}"), YES, origin="wire") for n in range(30)]

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
+from agent.text import as_latin
+
 _CLAUSE = re.compile(
     r"(?:^|[.!?:;>\])}\u2014-])[\s#*=<>\[({_`-]{0,10}"
     r"(?:(?:please|now|and|then|also|important|dear|you must)\b[\s,:!]{0,5}){0,2}",
@@ -90,6 +92,7 @@ def instruction_in(text: str) -> str:
         for character in unicodedata.normalize("NFKC", text)
         if character in "\n\t" or unicodedata.category(character)[0] != "C"
     )
+    seen = as_latin(seen)
     start = min(_starts(seen), default=None)
     if start is None:
         return ""

@@ -9,6 +9,8 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+from agent.text import as_latin
+
 _TOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+(?:[.,:/]\d+)*[^\W_]*")
 _FOLDED = str.maketrans(
     dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc`\u00b4", "'")
@@ -89,7 +91,7 @@ def clean(text: str) -> str:
     """Text with plain quotes, hyphens and digits, without invisible characters and note marks."""
     folded = unicodedata.normalize("NFKC", text.translate(_FOLDED)).translate(_FOLDED)
     visible = "".join(character for character in folded if unicodedata.category(character) != "Cf")
-    return " ".join(_NOTE_MARK.sub(" ", visible).split())
+    return as_latin(" ".join(_NOTE_MARK.sub(" ", visible).split()))
 
 
 @lru_cache(maxsize=_KEPT)

@@ -1,0 +1,1 @@
+"""The desk under a model server that breaks: the fault matrix (`python -m evals.faults`) and the soak."""

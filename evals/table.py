@@ -35,7 +35,7 @@ _NOT_SEARCHED = frozenset({"fever_symmetric"})
 """Documents contradict each other on purpose, so only gold evidence makes sense."""
 _WITHHELD = ("feverous_text", "fool_me_twice", "scifact", "smoke")
 """Sets whose other documents were chosen for other claims; now and then one speaks of the claim all the same."""
-_SENTENCES, _ABLATED = 60, 120
+_SENTENCES, _ABLATED = 40, 80
 """The embedded language model takes five seconds or more for each."""
 _EXTRACTION = (
     "checkable_accuracy", "claim_coverage", "claim_recall", "claim_coverage_words", "claim_entailed", "stands_alone",

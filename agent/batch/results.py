@@ -120,7 +120,7 @@ def _parquet(journal: Journal, folder: Path) -> Path | None:
         return None
     numbers = {"number", "sentence_index", "start", "end", "citations", "origins", "passages_read"}
     numbers |= {"checks_differing", "dropped_citations"}
-    kinds = {"confidence": pa.float64()} | dict.fromkeys(numbers, pa.int64())
+    kinds = {"confidence": pa.float64(), "worth": pa.float64()} | dict.fromkeys(numbers, pa.int64())
     schema = pa.schema([(column, kinds.get(column, pa.string())) for column in _TABLE])
     path, part = folder / "claims.parquet", folder / f".claims.parquet.{os.getpid()}.part"
     try:

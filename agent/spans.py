@@ -45,6 +45,11 @@ _OTHERS = _TITLES | frozenset(_OTHER_WORDS.split())
 """Abbreviations that may end a sentence: nupunkt decides."""
 
 _STOP = re.compile(r"""(?<![\w.'’])(?P<word>[^\W\d_]{2,})\.["'”’)\]]*\s+(?=["'“‘(\[]*(?P<next>\w))""")
+_DAY = re.compile(
+    r"(?<![\w.])\d{1,2}\.\s+(?=(?:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)"
+    r"\s+(?:\d{4}\b|[^\W\d_A-ZÄÖÜ]))"
+)
+"""A day of the month as German writes it: its full stop ends nothing."""
 # Chinese and Japanese full stops, with the closing marks that may follow.
 _CJK_STOP = re.compile(r"[\u3002\uff01\uff1f][\u300d\u300f\uff09”’]*(?=[^\s\u300d\u300f\uff09”’])")
 _NOTES = re.compile(r"(?:\[\w{1,3}\])+(?=\s)")
@@ -143,6 +148,7 @@ def _cuts(block: str) -> list[int]:
             cuts.discard(stop.end())
         elif _ends_sentence(stop["word"].casefold(), stop["next"]):
             cuts.add(stop.end())
+    cuts.difference_update(day.end() for day in _DAY.finditer(block))
     cuts.update(stop.end() for stop in _CJK_STOP.finditer(block))
     return sorted(cut for cut in cuts if 0 < cut < len(block))
 

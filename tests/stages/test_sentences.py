@@ -48,7 +48,7 @@ def test_nothing(text):
         ["The war came to Homs.", "The army left Poland.", "15 died so.", "They will.", "It was a bombardment."],
         ["Prices rose 3.5 percent to $1.2 bn.", "What?!", "Visit example.com.", "It began in Sept. 2016."],
         ["He said 'no.'", "She said so (in May).", "It is over."],
-        ["Seit dem 29. Juni war sie gesperrt.", "Am 14. Juli 2024 fuhr er.", "It was day 14.", "April came."],
+        ["Seit dem 29. Juni war sie gesperrt.", "Am 14. Juli 2024 fuhr er.", "It was page 14.", "Then he left."],
         ["これは文です。", "次の文です。"],
     ],
 )

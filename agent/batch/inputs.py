@@ -110,7 +110,7 @@ def _rows(
 
 def _file(path: Path) -> Row:
     try:
-        return Row(str(path), path.name, read_document(path, untitled=path.stem))
+        return Row(str(path), path.name, read_document(path))
     except InputError as error:
         return Row(str(path), path.name, None, str(error))
 
@@ -136,10 +136,7 @@ def _row(path: Path, number: int, found: object) -> Row:
 
 def _article(row: Mapping[str, Any], table: Path) -> Document:
     text, named = row.get("text"), row.get("path")
-    if not text and named:
-        document = read_document(table.parent / str(named), untitled=Path(str(named)).stem)
-    else:
-        document = text_article(text)
+    document = read_document(table.parent / str(named)) if not text and named else text_article(text)
     changes: dict[str, object] = {}
     if row.get("title"):
         changes["title"] = short_title(str(row["title"]))

@@ -160,7 +160,7 @@ def _conversations(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, o
     @app.post("/api/conversations/upload", status_code=201, summary="Verify a file: txt, md, html, pdf, docx")
     async def upload(request: Request, name: Annotated[str, Query(max_length=300)]) -> dict[str, str]:
         rooms.house.checks.take()
-        article = read_document(None, data=await request.body(), name=_file_name(name), untitled=Path(name).stem)
+        article = read_document(None, data=await request.body(), name=_file_name(name))
         return {"id": (await rooms.start(article, Controls())).name}
 
     @app.get("/api/conversations/{name}", summary="A conversation as it is now")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agent.domain import Check, CheckKind
 from agent.stages.checks.words import around, content, coverage, sentences
@@ -81,6 +82,7 @@ class Moment:
         return any(one is not None and two is not None for one, two in pairs)
 
 
+@lru_cache(maxsize=1024)
 def find_dates(text: str) -> tuple[Moment, ...]:
     """All dates of a cleaned text, in order."""
     found: list[Moment] = []

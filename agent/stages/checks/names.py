@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 from agent.domain import Check, CheckKind
 from agent.stages.checks.words import STOP_WORDS, Token, coverage, sentences, stem, tokens
@@ -38,6 +39,7 @@ def compare_names(claim: str, quote: str, passage_id: str, *, context: str = "")
     return ()
 
 
+@lru_cache(maxsize=1024)
 def find_names(text: str) -> tuple[Token, ...]:
     """Capitalised words of a cleaned text that are not capitalised only because a sentence begins."""
     found: list[Token] = []

@@ -92,7 +92,7 @@ class Quantity:
     """Stems of all words of its sentence."""
 
 
-@lru_cache(maxsize=256)  # a claim is compared with one quote after another
+@lru_cache(maxsize=1024)  # a claim is compared with one quote after another
 def find_quantities(text: str) -> tuple[Quantity, ...]:
     """All quantities of a cleaned text in order; years, days of dates, ordinals, labels and scores are none."""
     found: list[Quantity] = []

@@ -127,7 +127,7 @@ class Settings(Data):
     """With `judge` a cross-encoder: whether the language model reads the two best passages of a claim, too."""
     quote_by: Literal["number", "words"] = "words"
     """How a language model points at evidence: a small one by the number of the sentence."""
-    window: int = Field(default=8, ge=1, le=40)
+    window: int = Field(default=12, ge=1, le=40)
     """Sentences for one extraction call."""
     selection: Literal["model", "classifier"] = "model"
     """Who says which sentences hold something to check: the language model, or a classifier where it is sure."""

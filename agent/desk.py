@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -204,7 +204,7 @@ def run_of(article: Document, facts: dict[str, object], settings: Settings, *, w
 def facts_of(deps: Deps, store: PassageStore, embedder: Embedder) -> dict[str, object]:
     """What can change a result, apart from the text: code version, models, prompts, settings, store."""
     settings = deps.settings
-    prompts = ["extract"]
+    prompts = ["extract", *(["repair"] if settings.repair else [])]
     if settings.judge == "model" or settings.thorough:
         prompts.append(prompt_name(settings.quote_by))
     return {
@@ -252,9 +252,7 @@ async def replay(recorded: Result, log: RunLog, scratch: RunLog) -> Result:
         settings=settings,
         log=scratch,
         paid=lambda: run.usage,
-        guard=RecordedGuard(
-            run.models.get("guard", "none"), (text for claim in recorded.ledger.claims for text in claim.replaced)
-        ),
+        guard=RecordedGuard(run.models.get("guard", "none"), _stopped(recorded)),
     )
     if run.models.get("selector", "none") != "none":
         chances = {entry.sentence.text: entry.chance for entry in recorded.ledger.entries if entry.chance is not None}
@@ -262,6 +260,14 @@ async def replay(recorded: Result, log: RunLog, scratch: RunLog) -> Result:
     fresh = run.model_copy(update={"usage": Usage(), "complete": False})
     work = verify_statement if run.settings[_WHOLE] else verify_text
     return _keep_failures(recorded, await work(recorded.article, fresh, deps))
+
+
+def _stopped(recorded: Result) -> Iterator[tuple[str, str]]:
+    """Each wording that a guard stopped, with its sentence."""
+    sentences = {entry.sentence.index: entry.sentence.text for entry in recorded.ledger.entries}
+    for claim in recorded.ledger.claims:
+        for wording in claim.replaced:
+            yield sentences.get(-1 if claim.sentence_index is None else claim.sentence_index, ""), wording
 
 
 def _keep_failures(recorded: Result, replayed: Result) -> Result:

@@ -9,8 +9,8 @@ import re
 _WORD = re.compile(r"[^\W\d_]+")
 _ENGLISH = frozenset(
     (
-        "the of and to is was that for it with as his he be by are at this have from or had not but which they were"
-        " their an there been has its who will would said"
+        "the of and in on a to is was that for it with as his he be by are at this have from or had not but which they"
+        " were their an there been has its who will would said"
     ).split()
 )
 _FOREIGN = frozenset(

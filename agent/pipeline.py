@@ -118,7 +118,9 @@ async def _verify_windows(windows: Sequence[Window], slots: asyncio.Semaphore, b
 
     await together([one(window) for window in windows])
     if most is not None:
-        chosen, left = spend(waiting, most)
+        done = {one.claim.id for one in before.verifications if one.verdict}
+        chosen, left = spend([claim for claim in waiting if claim.id not in done], max(0, most - len(done)))
+        chosen += tuple(claim for claim in waiting if claim.id in done)
         for unchecked in left:
             deps.log.save_verification(before.run.id, unchecked, {})
             deps.listener(ClaimDone(verification=unchecked))

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from agent.domain import Document
-from agent.errors import InputError
+from agent.errors import AgentError, InputError
 from evals.cases import ClaimCase, Half
 from evals.runs import write_whole
 from evals.suites import ABOUT, CLAIMS, CORPUS, load_suite
@@ -67,16 +68,21 @@ def _document(name: str, document: Document) -> dict[str, object]:
     return {"id": f"{name}:{document.id}"} | document.model_dump(mode="json", include=fields, exclude_none=True)
 
 
-def main() -> None:
+def main() -> int:
     """Write the suite and say how large it is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the public sets")
     parser.add_argument("--out", type=Path, default=Path(NAME), help="folder of the suite")
     parser.add_argument("--half", choices=("tuning", "reporting"), default="reporting")
     given = parser.parse_args()
-    suite = load_suite(write_joint(given.data, given.out, half=given.half))
+    try:
+        suite = load_suite(write_joint(given.data, given.out, half=given.half))
+    except AgentError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     print(f"{given.out}: {len(suite.claims)} claims, {len(suite.corpus)} documents")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -213,7 +213,8 @@ def prompts_of(task: Task, settings: Settings) -> tuple[str, ...]:
     asks = settings.judge == "model" or settings.thorough
     is_read = task.stage == "retrieve" or (task.stage == "extract" and task.suite.kind is SuiteKind.SENTENCES)
     judges = asks and not is_read
-    return (("extract",) if extracts else ()) + ((prompt_name(settings.quote_by),) if judges else ())
+    first = ("extract", "repair") if settings.repair else ("extract",)
+    return (first if extracts else ()) + ((prompt_name(settings.quote_by),) if judges else ())
 
 
 class _NoModel:

@@ -109,8 +109,10 @@ def _rows(path: Path) -> Iterator[tuple[int, str, Vectors]]:
 def _table(path: Path) -> Vectors:
     try:
         found: Vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{str(path)!r} is no NPY file of numbers ({error}): write it with numpy.save") from error
+    if not isinstance(found, np.ndarray):
+        raise InputError(f"{str(path)!r} holds several arrays: write the one with numpy.save")
     if found.ndim != 2:
         raise InputError(f"{str(path)!r} has the shape {found.shape!r}: give a row for each line of the list beside it")
     return found
@@ -119,7 +121,7 @@ def _table(path: Path) -> Vectors:
 def _passage(path: Path, line: int, content: str) -> str | None:
     try:
         passages = cut_passages(document_of(json.loads(content)))
-    except (ValueError, InputError):  # it is listed with its reason when the sources are read
+    except (ValueError, RecursionError, InputError):  # it is listed with its reason when the sources are read
         return None
     if len(passages) != 1:
         raise InputError(

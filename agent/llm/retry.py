@@ -217,16 +217,25 @@ def insist(work: Callable[[], _T], *, attempts: int, wait_base: float) -> _T:
     Raises:
         TransientModelError: it never went well.
     """
+    tries = 0
 
     def once() -> _T:
+        nonlocal tries
         try:
             return work()
         except TransientModelError as error:
             log.info("call failed, may be tried again: %s", error)
-            time.sleep(min(error.retry_after or 0, LONGEST_WAIT))
+            tries += 1
+            if tries < attempts and (error.retry_after or 0) <= LONGEST_WAIT:
+                time.sleep(error.retry_after or 0)
             raise
 
-    return Retrying(**_rules(lambda state: state.attempt_number >= attempts, wait_base))(once)
+    def is_over(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        is_long = isinstance(error, TransientModelError) and (error.retry_after or 0) > LONGEST_WAIT
+        return is_long or state.attempt_number >= attempts
+
+    return Retrying(**_rules(is_over, wait_base))(once)
 
 
 def _policy(is_over: Callable[[RetryCallState], bool], wait_base: float) -> AsyncRetrying:

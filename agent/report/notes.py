@@ -39,7 +39,7 @@ class Notes:
         if claim.is_sentence:
             yield "Checked as it stands in the article"
         for text in claim.replaced:
-            yield f"Not entailed by the sentence, so not checked: “{text}”"
+            yield f"A guard stopped this wording as saying what the sentence does not: “{text}”"
 
 
 def _key(claim: Claim) -> object:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 
 from agent.domain import Document, Passage
 from agent.small.base import Embedder, Vectors
 
-_HEADING = re.compile(r"^#{1,6}[ \t]+(\S.*?)[ \t#]*$", re.MULTILINE)
+_HEADING = re.compile(r"^#{1,6}[ \t]+(\S.*)$", re.MULTILINE)
 """A heading as Markdown writes it: the only ones that are left in the plain text of a document."""
 _LONGEST = 200
 
@@ -41,6 +43,18 @@ def passage_text(embedder: Embedder, document: Document, passage: Passage) -> st
     """What is embedded of a passage."""
     if not isinstance(embedder, TitledEmbedder):
         return passage.text
-    above = _HEADING.findall(document.text, 0, passage.span.start)
-    context = dict.fromkeys(" ".join(part.split())[:_LONGEST] for part in (document.title, *above[-1:]))
+    context = dict.fromkeys(" ".join(part.split())[:_LONGEST] for part in (document.title, _above(document, passage)))
     return ". ".join([part.rstrip(".") for part in context if part] + [passage.text])
+
+
+def _above(document: Document, passage: Passage) -> str:
+    """The nearest heading before a passage; empty where there is none."""
+    headings = _headings(document.text)
+    at = bisect_right(headings, passage.span.start, key=lambda one: one[0])
+    return headings[at - 1][1] if at else ""
+
+
+@lru_cache(maxsize=4)
+def _headings(text: str) -> tuple[tuple[int, str], ...]:
+    """Where each heading of a document ends, and its words; asked again for every passage of it."""
+    return tuple((found.end(), found[1].rstrip(" \t#")) for found in _HEADING.finditer(text))

@@ -24,6 +24,7 @@ _SAID = re.compile(
 _PERSONAL = re.compile(
     r"\b(?:i|we|you|my|our|your|me|us|mine|ours|yours|he|she|they|his|her|hers|their|theirs|him|them)\b", re.IGNORECASE
 )
+_DENIED = re.compile(r"\b(?:not|never|no|nobody|none|hardly|neither|nor|cannot|without)\b|n['’]t\b", re.IGNORECASE)
 _POINTING = re.compile(r"^(?:it|this|that|these|those|there|such)\b", re.IGNORECASE)
 
 
@@ -67,9 +68,9 @@ async def _mended(
 
 def _merged(old: Extracted, new: Extracted | None) -> Extracted:
     """What passed at first, what passed now, and the sentence itself only while a wording is still stopped."""
-    passed = [claim for claim in new.claims if not claim.is_sentence] if new else []
-    if not passed or new is None:
+    if new is None:
         return old
+    passed = [claim for claim in new.claims if not claim.is_sentence]
     stands = next(claim for claim in old.claims if claim.replaced)
     kept = [claim for claim in old.claims if not claim.is_sentence]
     fresh = [claim for claim in passed if claim.id not in {one.id for one in kept}]
@@ -106,6 +107,8 @@ def content_of(claim: Claim) -> Claim | None:
     if found is None:
         return None
     what = found.group("what").strip()
+    if _DENIED.search(found.group("who")):
+        return None
     if _PERSONAL.search(what) or _POINTING.match(what):
         return None
     text = what[0].upper() + what[1:]

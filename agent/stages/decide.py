@@ -117,13 +117,17 @@ def likeliest(chances: Mapping[Label, float], stances: AbstractSet[Stance]) -> L
 def _rests_on_one(label: Label, evidence: Sequence[Evidence], checks: Sequence[Check], model: DecisionModel) -> bool:
     """Whether the label is that of a single origin, and what all others say is firmly its opposite.
 
-    Who plants a text near a claim is read as very sure; one voice, however sure, makes a conflict and no verdict.
+    Who plants a text near a claim is read as very sure; one voice, however sure, makes a conflict and no verdict. What
+    the same origin says against its own side stays: a planted text could else quote its opponents and take them along.
     """
     opposite = _OPPOSITE.get(label)
     if opposite is None:
         return False
     deciding = {piece.origin for piece in evidence if piece.stance is _STANCE_OF[label]}
-    others = ([piece for piece in evidence if piece.origin != origin] for origin in deciding)
+    others = (
+        [piece for piece in evidence if piece.origin != origin or piece.stance is not _STANCE_OF[label]]
+        for origin in deciding
+    )
     sides = (sides_of(rest, checks, surest=model.surest) for rest in others)
     return any(
         chances[opposite] >= FIRM and max(chances.values()) == chances[opposite]

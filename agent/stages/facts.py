@@ -12,10 +12,16 @@ from agent.text import visible
 _HEAD = 4
 """Sentences at the top among which these lines stand; a headline is one."""
 _LONGEST_LINE = 120
-_BYLINE = re.compile(r"^(?:by|von|par)[ \t]+(?P<who>[^\W\d_][^\n,|(]{2,60}?)[ \t]*(?:[,|(\n]|$)", re.IGNORECASE)
+_FEW = 2
+"""Words beside a date that a line may have which is there for it: "Monday, 3 March 2025"."""
+_BYLINE = re.compile(
+    r"^(?:[Bb]y|BY|[Vv]on|[Pp]ar) (?P<who>[^\W\d_a-z][^\W\d_]+(?: (?:[^\W\d_]+|[^\W\d_]\.)){1,4})(?: ?[|,].*)?$"
+)
+"""A line of its own with at least two names."""
+_CAPITALS = r"[^\W\d_a-z](?:[^\W\d_a-z]|[ .'’-](?=[^\W\d_a-z]))+"
 _DATELINE = re.compile(
-    r"^(?P<place>[^\W\d_a-z][^\W\d_a-z .'’-]+(?:, [^\W\d_]\w+(?: [^\W\d_]\w+)?)?)"  # PATRAS, Greece
-    r"(?P<more>[,.( ][^\n–—-]{0,40}?)?[ \t]*(?:[–—:]|-(?=\s)|\.(?=\s))"
+    rf"^(?P<place>{_CAPITALS}(?:, [^\W\d_]\w+(?: [^\W\d_]\w+)?(?=[ ,.(–—-]))?)"  # PATRAS, Greece
+    r"(?P<more>[,.( ][^\n–—-]{0,40}?)?[ \t]*(?:[–—]|-(?=\s)|\.(?=\s))"
 )
 _ISSUED = re.compile(r"^\W*(?:for (?:immediate )?release|published|updated|date|stand)\b[ :]", re.IGNORECASE)
 _PLACE_NAMES = frozenset({"Q", "A", "FAQ", "TL;DR", "BREAKING", "UPDATE", "EXCLUSIVE", "OPINION", "ANALYSIS", "WATCH"})
@@ -64,11 +70,18 @@ def _dateline(line: str) -> re.Match[str] | None:
 
 
 def _is_date_line(line: str) -> bool:
-    """Whether a line is there for its date: it says so, or ends with it and is short."""
+    """Whether a line is there for its date: it says so, holds hardly anything else, or ends with it after a comma.
+
+    A headline such as "What happened on 9 November 1989" is not: that is what the article is about.
+    """
     if len(line) > _LONGEST_LINE:
         return False
     date = _full_date(line)
-    return bool(date) and bool(_ISSUED.match(line) or line.rstrip(" *_)").endswith(date))
+    if not date or _ISSUED.match(line):
+        return bool(date)
+    before, found, after = visible(line).partition(date)
+    is_last = bool(found) and not after.strip(" .*_)")
+    return is_last and (before.rstrip().endswith(",") or len(before.split()) <= _FEW)
 
 
 def _full_date(text: str) -> str:

@@ -57,13 +57,16 @@ class EntailmentGuard:
 class RecordedGuard:
     """Stops what was stopped when a run was made: a replay needs no model."""
 
-    def __init__(self, name: str, stopped: Iterable[str]) -> None:
+    def __init__(self, name: str, stopped: Iterable[tuple[str, str]]) -> None:
+        """Take sentences, each with a wording that was stopped there: it may have passed at another one."""
         self.id = name
-        self._stopped = frozenset(stopped)
+        self._stopped: dict[str, list[str]] = {}
+        for sentence, wording in stopped:
+            self._stopped.setdefault(wording, []).append(visible(sentence))
 
     def passes(self, pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
-        """Whether each claim passed at the time."""
-        return [claim not in self._stopped for _, claim in pairs]
+        """Whether each claim passed at the time; a premise ends with its sentence."""
+        return [not any(premise.endswith(one) for one in self._stopped.get(claim, ())) for premise, claim in pairs]
 
 
 def keep_entailed(extracted: Sequence[Extracted], window: Window, guard: Guard) -> tuple[Extracted, ...]:
@@ -102,7 +105,8 @@ def _kept(one: Extracted, all_stopped: Container[tuple[int, str]]) -> Extracted:
         return one
     kept = [claim for claim in one.claims if claim not in stopped]
     own = next((claim for claim in kept if claim.is_sentence), None) or _own_claim(one, stopped[0])
-    marked = own.model_copy(update={"replaced": tuple(claim.text for claim in stopped)})
+    texts = [claim.text for claim in stopped]
+    marked = own.model_copy(update={"replaced": tuple(dict.fromkeys((*own.replaced, *texts)))})
     claims = (*(claim for claim in kept if not claim.is_sentence), marked)
     entry = one.entry.model_copy(update={"claim_ids": tuple(claim.id for claim in claims)})
     return Extracted(entry, claims)

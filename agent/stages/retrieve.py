@@ -174,7 +174,8 @@ def _is_crowded(picked: _Picked, found: _Found, store: PassageStore) -> bool:
 def origins_of(passages: Sequence[Passage], documents: Mapping[str, Document]) -> dict[str, str]:
     """Origin of each passage, by passage id: the same for one publisher's texts and for near copies.
 
-    Two passages are near copies when they, or the documents they come from, share most of their words in order.
+    Two passages are near copies when they share most of their words in order, or the documents they come from are the
+    same but for a little: a document that quotes another one whole, and says more, is none.
     The relation carries over: a copy of a copy, and what else that publisher wrote, are one origin.
     """
     used = sorted({passage.document_id for passage in passages})
@@ -186,7 +187,7 @@ def origins_of(passages: Sequence[Passage], documents: Mapping[str, Document]) -
         for earlier in range(later):
             whole = texts[passages[earlier].document_id], texts[passage.document_id]
             is_same = names[earlier] == names[later]
-            if is_same or _is_copy(own[earlier], own[later]) or _is_copy(*whole):
+            if is_same or _is_copy(own[earlier], own[later]) or _is_same_text(*whole):
                 old, new = group[later], group[earlier]
                 group = [new if number == old else number for number in group]
     return {
@@ -294,6 +295,11 @@ def _shingles(text: str) -> _Shingles:
     words = _WORD.findall(normalise(text))
     runs = range(max(1, len(words) - _SHINGLE_WORDS + 1))
     return frozenset(tuple(words[start : start + _SHINGLE_WORDS]) for start in runs) if words else frozenset()
+
+
+def _is_same_text(one: _Shingles, other: _Shingles) -> bool:
+    """Whether most of the larger set is shared."""
+    return len(one & other) >= _COPY_SHARE * max(len(one), len(other), 1)
 
 
 def _is_copy(one: _Shingles, other: _Shingles) -> bool:

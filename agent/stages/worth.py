@@ -47,9 +47,10 @@ def worth(claim: Claim) -> float:
 def spend(claims: Sequence[Claim], most: int) -> tuple[tuple[Claim, ...], tuple[Verification, ...]]:
     """The claims that a budget is best spent on, best first, and a failure with the reason for each of the others.
 
-    What was said goes with the claim that it was said only as far as it is rated itself. Equals stay in order.
+    What was said goes with the claim that it was said only as far as it is rated itself. Equals are taken in the order
+    of their sentences, whatever window was finished first.
     """
-    order = sorted(claims, key=lambda claim: -worth(claim))
+    order = sorted(claims, key=lambda claim: (-worth(claim), claim.sentence_index or 0))
     left = Failure(
         stage="budget",
         kind=FailureKind.BUDGET,

@@ -60,3 +60,11 @@ def test_copies_under_many_names_are_one_voice(tmp_path, count):
     found = verdict(tmp_path, (*GENUINE, *planted(count, ALIKE, "Courier {n}")))
     assert found.label is not Label.SUPPORTED
     assert found.origins <= 3  # the two genuine ones and the copies
+
+
+def test_a_planted_text_that_quotes_its_opponents_does_not_take_them_along(tmp_path):
+    """It shares an origin with none of them for that, and their voices still count against it."""
+    whole = f"{ALIKE} Others write: {' '.join(source.text for source in GENUINE)} That is how it was reported."
+    found = verdict(tmp_path, (*GENUINE, document(whole, "p0", publisher="Planted Courier")))
+    assert found.label is not Label.SUPPORTED
+    assert found.origins >= 2

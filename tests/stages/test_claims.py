@@ -31,7 +31,9 @@ def run(*claims, second=None, stopped=(), repair=True):
     }
     model = ScriptedModel(lambda request: replies[request.schema_name])
     (window,) = plan_windows(split_sentences(TEXT), "The mill fire", size=4)
-    found = asyncio.run(claims_of(window, model, RecordedGuard("g", stopped), repair=repair))
+    found = asyncio.run(
+        claims_of(window, model, RecordedGuard("g", [(OWN, wording) for wording in stopped]), repair=repair)
+    )
     return [claim for one in found for claim in one.claims], found, [one.schema_name for one in model.requests]
 
 
@@ -49,6 +51,15 @@ def test_what_the_guard_of_meaning_stopped_is_worded_once_more():
     """The same for what the cross-encoder does not find entailed."""
     claims, _, _ = run(FIRST, second=["Norvik's mill burnt down in 2019."], stopped=[FIRST])
     assert (claims[0].text, claims[0].replaced) == ("Norvik's mill burnt down in 2019.", (FIRST,))
+
+
+def test_what_was_stopped_twice_is_stopped_again_in_a_replay():
+    """The record of the sentence names both wordings, so a guard made of it lets neither pass."""
+    second = "The mill in Norvik may have burnt."
+    claims, _, _ = run(FIRST, second=[second], stopped=[FIRST, second])
+    assert (claims[0].text, claims[0].replaced) == (OWN, (FIRST, second))
+    again, _, _ = run(FIRST, second=[second], stopped=claims[0].replaced)
+    assert again == claims
 
 
 @pytest.mark.parametrize("second", [[], [WRONG], ["Dragons burnt it."], "no JSON", "{}"])
@@ -107,6 +118,9 @@ def test_what_was_said_is_a_claim_of_its_own():
         "Lorca denied that the mill had no sprinklers.",
         "The mill had no sprinklers.",
         "Lorca said that no.",
+        "The mayor has never claimed that the mill had no sprinklers.",
+        "Nobody said that the mill had no sprinklers.",
+        "Lorca hasn't said that the mill had no sprinklers.",
     ],
 )
 def test_what_needs_its_speaker_is_not_taken_apart(text):

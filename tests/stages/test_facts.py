@@ -46,3 +46,19 @@ def test_a_title_is_told_with_place_and_date():
         Facts(published="12 August 2024", place="VELM").headed("Bridge opens") == "Bridge opens (VELM, 12 August 2024)"
     )
     assert Facts(author="Ilva Tarn").headed("Bridge opens") == "Bridge opens"
+
+
+@pytest.mark.parametrize(
+    ("text", "published", "author", "place"),
+    [
+        ("What happened on 9 November 1989\n\nThe wall fell.", "", "", ""),
+        ("NEW YORK, 12 August 2024 — It opened.", "12 August 2024", "", "NEW YORK"),
+        ("NASA: The rover landed.", "", "", ""),
+        ("By Friday, the river had risen.", "", "", ""),
+        ("Bridge opens\nBy Ilva Tarn, Velm\nIt opened.", "", "Ilva Tarn", ""),
+        ("Bridge opens\nMonday, 3 March 2025\nIt opened.", "3 March 2025", "", ""),
+    ],
+)
+def test_what_only_looks_like_such_a_line(text, published, author, place):
+    """The day a headline is about, an agency's name, a day of the week: none is taken."""
+    assert facts(text) == Facts(published=published, author=author, place=place)

@@ -81,8 +81,20 @@ def test_a_recorded_guard_stops_what_was_stopped():
     """A replay comes to the same claims without a model."""
     before = (extracted(SECOND, "The mill burnt down.", "It was arson."),)
     found = keep_entailed(before, WINDOW, EntailmentGuard(WordScorer()))
-    stopped = [text for one in found for claim in one.claims for text in claim.replaced]
+    stopped = [(SECOND.text, text) for one in found for claim in one.claims for text in claim.replaced]
     assert keep_entailed(before, WINDOW, RecordedGuard("x", stopped)) == found
+    elsewhere = [("Another sentence.", text) for _, text in stopped]
+    assert keep_entailed(before, WINDOW, RecordedGuard("x", elsewhere)) == before
+
+
+def test_what_the_guard_of_words_stopped_is_still_told():
+    """What this one stops is added to it."""
+    (one,) = (extracted(SECOND, "It was arson.", own=True),)
+    claims = tuple(
+        claim.model_copy(update={"replaced": ("First.",)} if claim.is_sentence else {}) for claim in one.claims
+    )
+    (found,) = keep_entailed((one._replace(claims=claims),), WINDOW, EntailmentGuard(WordScorer()))
+    assert found.claims[-1].replaced == ("First.", "It was arson.")
 
 
 def test_a_guard_that_cannot_read_makes_a_failure_not_a_claim():

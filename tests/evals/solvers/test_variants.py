@@ -29,7 +29,7 @@ def script(request):
 def solve(name, folder, chance=0.9):
     case = SentenceCase(id="s", text=TEXT, checkworthy=True)
     with fake_desk(folder, script) as (_, _, deps, model):
-        guard, selector = RecordedGuard("g", [FREE]), RecordedSelector("s", {TEXT: chance})
+        guard, selector = RecordedGuard("g", [(TEXT, FREE)]), RecordedSelector("s", {TEXT: chance})
         solver = VARIANTS[name](dataclasses.replace(deps, guard=guard, selector=selector))
         return asyncio.run(solver.solve(case)), model
 

@@ -120,7 +120,7 @@ def page(rows: Sequence[tuple[str, str, dict[str, Cell]]], ways: Sequence[str]) 
         "stopped with that error), and the seconds it took. Small texts, two tries, no waiting between tries, time-out",
         "0.6 s. Checked in each: it ends in time; no verdict that a server without faults would not lead to; SQLite",
         "files are whole; the key is in no file, the log at level DEBUG among them. Faults of embeddings have no row:",
-        "embeddings are made by a model of ours, on this machine (`tests/security/test_faults.py` breaks that one).",
+        "embeddings are made by a model of ours, on this machine (`tests/security/test_faults.py` breaks that one), unless `embedder` says otherwise.",
         "",
         f"{len(cells)} cells, {bad} not as promised.",
         "",

@@ -131,7 +131,7 @@ def _script() -> list[dict[str, object]]:
     item = {"kind": "event", "claims": []}
     windows: list[dict[str, object]] = [
         {"match": rf"(?s)\[{size}\] The mill(?!.*\[{size + 1}\])", "reply": {f"s{n}": item for n in range(1, size + 1)}}
-        for size in range(8, 0, -1)
+        for size in range(40, 0, -1)
     ]
     stance = {"quote": "It is so.", "stance": "supports"}
     judge: list[dict[str, object]] = [

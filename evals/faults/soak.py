@@ -213,8 +213,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not SERVER.is_file() or not Path("/proc/self/fd").is_dir():
         print("evals.faults.soak: wants Linux, and shared/tools/fault_llm.py beside this checkout", file=sys.stderr)
         return 2
-    logging.getLogger("agent").setLevel(logging.CRITICAL)
-    found = soak(60 * given.minutes)
+    told = logging.getLogger("agent")
+    level = told.level
+    told.setLevel(logging.CRITICAL)  # the faults are meant, and thousands
+    try:
+        found = soak(60 * given.minutes)
+    finally:
+        told.setLevel(level)
     print(found.model_dump_json(indent=1, exclude={"samples"}))
     if given.json:
         write_whole(given.json, found.model_dump_json(indent=1) + "\n")

@@ -242,7 +242,11 @@ def kept(table: Table, runs: Iterable[RunFolder], missing: list[str]) -> Iterato
             of = run.manifest
             found.setdefault((of.suite, of.stage, of.evidence, of.solver, of.half, of.limit), run)
     for entry in table.entries:
-        latest = found.get((entry.suite, entry.stage, entry.evidence, entry.solver, entry.half, entry.limit))
+        solvers = (
+            ("fused", "pipeline") if entry.solver == "fused" else (entry.solver,)
+        )  # the pipeline's search is fused
+        keys = [(entry.suite, entry.stage, entry.evidence, name, entry.half, entry.limit) for name in solvers]
+        latest = next((found[key] for key in keys if key in found), None)
         if latest is None:
             missing.append(" ".join(part for part in (entry.suite, entry.stage, entry.evidence, entry.solver) if part))
         else:

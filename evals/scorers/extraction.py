@@ -11,8 +11,8 @@ from evals.entail import THRESHOLD, Entails
 from evals.record import CaseScore, Outcome, Ratio
 from evals.solvers.article import MATCH, likeness
 
-_FIRST, _BEFORE = 160, 240
-"""Characters of the beginning and of the end of the text before a sentence that count as its context."""
+_BEFORE = 240
+"""Characters of the text before a sentence that count as its context, as in `agent.stages.guard`."""
 UNRATED_SOURCES = frozenset({"factscore"})
 """Sources all of whose sentences were kept because they are factual: they say nothing about check-worthiness."""
 
@@ -73,12 +73,9 @@ def _claims(case: SentenceCase, found: Sequence[Claim], entails: Entails | None)
 
 
 def _before(case: SentenceCase) -> str:
-    """The beginning of the text before the sentence, which gives names in full, and its end: they say who "he" is."""
+    """The end of the text before the sentence: it says who "he" is."""
     before, found, _ = (case.context or "").partition(case.text)
-    if not found:
-        return ""
-    whole = " ".join(before.split())
-    return whole if len(whole) <= _FIRST + _BEFORE else f"{whole[:_FIRST]} {whole[-_BEFORE:]}"
+    return " ".join(before[-_BEFORE:].split()) if found else ""
 
 
 def _matched(gold: str, found: Sequence[str], before: str, entails: Entails) -> tuple[bool, bool]:

@@ -60,11 +60,16 @@ _LONG_RUN = re.compile(r"\S{400,}")
 
 
 @lru_cache(maxsize=2048)
-def sentence_spans(text: str) -> tuple[Span, ...]:
-    """The sentences of `text` in order; what lies between their spans is white space.
+def passage_sentences(text: str) -> tuple[Span, ...]:
+    """`sentence_spans` of a passage, kept for a while: one that fits a claim of an article fits the next.
 
-    Kept for a while: a passage that fits one claim of an article fits the next.
+    Not for whole texts: they would be kept, too.
     """
+    return sentence_spans(text)
+
+
+def sentence_spans(text: str) -> tuple[Span, ...]:
+    """The sentences of `text` in order; what lies between their spans is white space."""
     return tuple(Span(start=start, end=end) for block in _blocks(text) for start, end in _pieces(text, block))
 
 

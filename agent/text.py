@@ -73,8 +73,12 @@ def content_words(text: str) -> list[str]:
 
 
 def same_statement(text: str) -> tuple[str, ...]:
-    """What two texts have in common that say the same in the same words: all words but articles, in order."""
-    return tuple(word for word in (raw.casefold() for raw in _WORD.findall(text)) if word not in {"a", "an", "the"})
+    """What two texts have in common that say the same in the same words: all but articles and what ends a clause.
+
+    Signs stay: "-5" is not "5".
+    """
+    words = (word.rstrip(".,;:!?") for word in visible(text).casefold().split())
+    return tuple(word for word in words if word and word not in {"a", "an", "the"})
 
 
 @lru_cache(maxsize=8192)

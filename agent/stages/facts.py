@@ -23,8 +23,9 @@ _DATELINE = re.compile(
     rf"^(?P<place>{_CAPITALS}(?:, [^\W\d_]\w+(?: [^\W\d_]\w+)?(?=[ ,.(–—-]))?)"  # PATRAS, Greece
     r"(?P<more>[,.( ][^\n–—-]{0,40}?)?[ \t]*(?:[–—]|-(?=\s)|\.(?=\s))"
 )
-_ISSUED = re.compile(r"^\W*(?:for (?:immediate )?release|published|updated|date|stand)\b[ :]", re.IGNORECASE)
-_PLACE_NAMES = frozenset({"Q", "A", "FAQ", "TL;DR", "BREAKING", "UPDATE", "EXCLUSIVE", "OPINION", "ANALYSIS", "WATCH"})
+_ISSUED = re.compile(r"^\W*(?:for (?:immediate )?release|published|updated|date|stand)\b:?(?: on)?", re.IGNORECASE)
+_NO_PLACES = frozenset({"Q", "A", "FAQ", "TL;DR", "BREAKING", "UPDATE", "EXCLUSIVE", "OPINION", "ANALYSIS", "WATCH"})
+_LONGEST_PLACE = 40
 
 
 class Facts(Data):
@@ -46,7 +47,7 @@ def facts_of(article: Document, sentences: Sequence[Sentence]) -> Facts:
     A date in running text is not taken: it may be that of anything.
     """
     head = [line for one in sentences[:_HEAD] for line in one.text.splitlines() if line.strip()]
-    places = [found for line in head if (found := _dateline(line))]
+    places = [found for number, line in enumerate(head) if (found := _dateline(line, is_first=number == 0))]
     byline = next((found.group("who") for line in head if (found := _BYLINE.match(line.strip()))), "")
     dates = [
         article.published or "",
@@ -60,28 +61,28 @@ def facts_of(article: Document, sentences: Sequence[Sentence]) -> Facts:
     )
 
 
-def _dateline(line: str) -> re.Match[str] | None:
-    """A place in capitals, perhaps with a country and a date, then a dash, a colon or a full stop."""
+def _dateline(line: str, *, is_first: bool) -> re.Match[str] | None:
+    """A place in capitals, perhaps with a country and a date, then a dash or a full stop.
+
+    Without a date not in the first line: a headline may be in capitals, too.
+    """
     found = _DATELINE.match(line.strip())
-    if found is None or found.group("place").strip() in _PLACE_NAMES:
+    if found is None or found.group("place") in _NO_PLACES or len(found.group("place")) > _LONGEST_PLACE:
         return None
     more = (found.group("more") or "").strip(" ,.()")
-    return found if not more or _full_date(more) else None
+    return found if (_full_date(more) if more or is_first else True) else None
 
 
 def _is_date_line(line: str) -> bool:
-    """Whether a line is there for its date: it says so, holds hardly anything else, or ends with it after a comma.
+    """Whether a line is there for its date: it holds hardly anything else, or ends with it after a comma.
 
     A headline such as "What happened on 9 November 1989" is not: that is what the article is about.
     """
-    if len(line) > _LONGEST_LINE:
+    date = _full_date(line) if len(line) <= _LONGEST_LINE else ""
+    before, found, after = _ISSUED.sub("", visible(line)).partition(date or "\n")
+    if not found or after.strip(" .*_)"):
         return False
-    date = _full_date(line)
-    if not date or _ISSUED.match(line):
-        return bool(date)
-    before, found, after = visible(line).partition(date)
-    is_last = bool(found) and not after.strip(" .*_)")
-    return is_last and (before.rstrip().endswith(",") or len(before.split()) <= _FEW)
+    return before.rstrip().endswith(",") or len(before.split()) <= _FEW
 
 
 def _full_date(text: str) -> str:

@@ -16,7 +16,7 @@ from agent.domain import Citation, Claim, Document, Evidence, Hit, Passage, Span
 from agent.llm.base import ChatModel, ChatRequest, Message, TokenLogprobs
 from agent.llm.logprobs import choice_probabilities
 from agent.llm.reply import ask, keyed_schema, parse_keyed
-from agent.spans import sentence_spans
+from agent.spans import passage_sentences
 from agent.stages.cite import locate_quote
 from agent.text import as_data, content_words, numbers
 from prompts import load
@@ -143,7 +143,7 @@ def prompt_name(quote_by: QuoteBy) -> str:
 
 def choose_sentences(claim: str, passage: str, *, limit: int) -> tuple[Span, ...]:
     """The sentences of a passage that share most words with the claim (numbers twice), in their order."""
-    spans = sentence_spans(passage)
+    spans = passage_sentences(passage)
     wanted, figures = set(content_words(claim)), numbers(claim)
 
     def shared(span: Span) -> int:

@@ -31,7 +31,7 @@ from agent.domain import (
     short_hash,
 )
 from agent.errors import ModelError
-from agent.spans import sentence_spans
+from agent.spans import passage_sentences
 from agent.stages.judge import Judgement
 from agent.text import content_words
 
@@ -166,7 +166,7 @@ def cut_windows(
     return tuple(
         Window(number, span, shown(hit.passage, span, documents[hit.passage.document_id].title if title else ""))
         for number, hit in enumerate(hits)
-        for span in _runs(sentence_spans(hit.passage.text), sentences)
+        for span in _runs(passage_sentences(hit.passage.text), sentences)
     )
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 from agent.desk import sentence_classifier
 from agent.domain import Sentence
 from agent.llm.base import ChatModel, ChatReply, ChatRequest
 from agent.pipeline import Deps
-from agent.stages.extract import SKIPPED_BELOW, SURE_FROM, Window
+from agent.stages.extract import SKIPPED_BELOW, SURE_FROM, Fits, Window
 from agent.stages.select import Selector
 from evals.cases import SentenceCase
 from evals.record import Outcome
@@ -51,10 +51,9 @@ class SelectionSolver:
         return await ClassifierSolver(self._selector).solve(case)
 
 
-def _alone(deps: Deps, *, repair: bool = False, **changed: Any) -> ExtractSolver:
+def _alone(deps: Deps, *, repair: bool = False, fits: Fits | None = None) -> ExtractSolver:
     settings = deps.settings.model_copy(update={"window": 1, "first_window": None, "repair": repair})
-    parts = {"guard": deps.guard, "selector": deps.selector} | changed
-    return ExtractSolver(parts.pop("model", deps.model), settings, **parts)
+    return ExtractSolver(deps.model, settings, guard=deps.guard, selector=deps.selector, fits=fits)
 
 
 def _anything(text: str, sentence: Sentence, window: Window) -> bool:  # noqa: ARG001 (the form of a guard)
@@ -63,11 +62,11 @@ def _anything(text: str, sentence: Sentence, window: Window) -> bool:  # noqa: A
 
 VARIANTS: dict[str, Callable[[Deps], Solver[SentenceCase]]] = {
     "alone": _alone,
-    "no_classifier": lambda deps: _alone(deps, selector=None),
-    "no_examples": lambda deps: _alone(deps, model=_WithoutExamples(deps.model)),
+    "no_classifier": lambda deps: _alone(replace(deps, selector=None)),
+    "no_examples": lambda deps: _alone(replace(deps, model=_WithoutExamples(deps.model))),
     "no_word_guards": lambda deps: _alone(deps, fits=_anything),
-    "no_entailment": lambda deps: _alone(deps, guard=None),
-    "no_guards": lambda deps: _alone(deps, guard=None, fits=_anything),
+    "no_entailment": lambda deps: _alone(replace(deps, guard=None)),
+    "no_guards": lambda deps: _alone(replace(deps, guard=None), fits=_anything),
     "repair": lambda deps: _alone(deps, repair=True),
     "selection": lambda deps: SelectionSolver(sentence_classifier(deps.settings), _alone(deps)),
 }

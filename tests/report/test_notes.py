@@ -21,6 +21,13 @@ def test_the_same_in_two_sentences_is_told_at_both():
     assert (notes.first_of(one), notes.first_of(two)) == (None, one)
 
 
+def test_another_sign_is_another_statement():
+    """A minus or a unit makes a difference, though it is no word."""
+    one = Claim(id="a", text="It fell to -5 %.", sentence_index=0)
+    two = Claim(id="b", text="It fell to 5 %.", sentence_index=1)
+    assert Notes(result_with(one, two)).of(one) == ()
+
+
 def test_what_was_said_points_at_the_claim_that_it_was():
     """And a claim without an article is like no other."""
     said = Claim(id="a", text="Lorca said that the mill burnt down.", sentence_index=0)

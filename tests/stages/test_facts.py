@@ -54,6 +54,8 @@ def test_a_title_is_told_with_place_and_date():
         ("What happened on 9 November 1989\n\nThe wall fell.", "", "", ""),
         ("NEW YORK, 12 August 2024 — It opened.", "12 August 2024", "", "NEW YORK"),
         ("NASA: The rover landed.", "", "", ""),
+        ("STRIKES IN SYRIA - a view from afar", "", "", ""),
+        ("Published on 3 May 1931, the book sold well.", "", "", ""),
         ("By Friday, the river had risen.", "", "", ""),
         ("Bridge opens\nBy Ilva Tarn, Velm\nIt opened.", "", "Ilva Tarn", ""),
         ("Bridge opens\nMonday, 3 March 2025\nIt opened.", "3 March 2025", "", ""),

@@ -243,7 +243,7 @@ class RunLog:
         with self._transaction() as connection:
             connection.execute(
                 "INSERT OR IGNORE INTO model_calls VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (sha256, _dump(request), _dump(reply), *numbers, created),
+                (sha256, request.canonical, _dump(reply), *numbers, created),
             )
 
     def merge_calls(self, path: Path) -> None:

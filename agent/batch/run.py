@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
+import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 from agent.batch.budget import Budget
 from agent.batch.engine import Work, run_articles
@@ -28,6 +31,7 @@ from agent.settings import Settings
 from agent.small.base import Embedder
 from agent.store.base import PassageStore
 
+_T = TypeVar("_T")
 _SELDOM = (200_000, 50, 100)
 """Thresholds of the garbage collector: objects made and not freed, and how many rounds make one of the next older."""
 
@@ -185,8 +189,6 @@ async def verify_many(
         ConfigError: as `run_batch` does.
         StoreError: as `run_batch` does.
     """
-    import asyncio
-
     fresh: asyncio.Queue[tuple[Row, Item] | None] = asyncio.Queue()
     owed: set[str] = set()
 
@@ -234,3 +236,12 @@ def provider_batches(out: Path) -> list[dict[str, object]]:
         return []
     with BatchLedger(out) as ledger:
         return [{"batch": sent.batch, "requests": sent.size} for sent in ledger.open()]
+
+
+def run_on_loop(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run on an event loop of its own, the one in C where there is one: a batch waits for many calls at once."""
+    if sys.platform == "win32":
+        return asyncio.run(work)
+    import uvloop
+
+    return uvloop.run(work)

@@ -23,7 +23,7 @@ from agent.batch.inputs import Row, check_inputs, read_inputs, read_places
 from agent.batch.journal import FILE_NAME, State
 from agent.batch.left import estimate, measured, sample_places
 from agent.batch.results import write_results
-from agent.batch.run import Desk, Plan, Progress, journal_of, run_batch
+from agent.batch.run import Desk, Plan, Progress, journal_of, run_batch, run_on_loop
 from agent.cli.batch_view import batch_view
 from agent.cli.view import progress_view
 from agent.desk import embedder_of
@@ -100,7 +100,7 @@ def _verify(call: Call, settings: Settings, plan: Plan, progress: Progress, pric
             desk = Desk(settings, store, embedder, None, view.heard, is_provider_batch=call.provider_batch)
             run = run_on_cluster if call.engine == "ray" else run_batch
             start = partial(run, _rows(call), desk, plan, progress, view.told)
-            asyncio.run(_stoppable(start, progress, at_once=call.provider_batch))
+            run_on_loop(_stoppable(start, progress, at_once=call.provider_batch))
 
 
 def _rows(call: Call) -> Iterable[Row]:

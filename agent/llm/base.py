@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
-from typing import Any, Literal, Protocol, runtime_checkable
+from collections.abc import AsyncIterator, Mapping
+from functools import cached_property
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from agent.domain import Data, Usage
 
@@ -30,8 +31,18 @@ class ChatRequest(Data):
 
     def sha256(self, model_id: str) -> str:
         """Address of the reply: hash over the model id and this request."""
-        body = json.dumps([model_id, self.model_dump(mode="json")], sort_keys=True, ensure_ascii=True)
-        return hashlib.sha256(body.encode()).hexdigest()
+        return hashlib.sha256(f"[{json.dumps(model_id)}, {self.canonical}]".encode()).hexdigest()
+
+    @cached_property
+    def canonical(self) -> str:
+        """This request as JSON: ASCII, keys in order, so that the same is always written the same."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, without what was computed of the fields before they were changed."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("canonical", None)
+        return copied
 
 
 class TokenLogprobs(Data):

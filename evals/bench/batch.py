@@ -5,7 +5,6 @@ Each batch is a process of its own, so that its memory and its time are its own;
 
 from __future__ import annotations
 
-import asyncio
 import json
 import resource
 import subprocess
@@ -16,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.batch.inputs import Row, text_article
-from agent.batch.run import Desk, Plan, Progress, run_batch
+from agent.batch.run import Desk, Plan, Progress, run_batch, run_on_loop
 from agent.domain import Document, text_sha256
 from agent.ingest.chunk import cut_passages
 from agent.settings import load_settings
@@ -84,9 +83,9 @@ async def run_made_up(url: str, count: int, folder: Path, *, slots: int = _SLOTS
 
 def _main(url: str, count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(run_made_up(url, 2, Path(folder, "warm")))
+        run_on_loop(run_made_up(url, 2, Path(folder, "warm")))
         began, cpu = time.perf_counter(), time.process_time()
-        progress = asyncio.run(run_made_up(url, count, Path(folder, "measured")))
+        progress = run_on_loop(run_made_up(url, count, Path(folder, "measured")))
     if progress.finished != {"done": count}:
         raise RuntimeError(f"{count} articles came to {dict(progress.finished)}")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -72,6 +72,13 @@ def test_every_part_of_a_request_is_part_of_its_address(change):
     assert request().sha256("m") == request().sha256("m")
 
 
+def test_a_changed_copy_has_an_address_of_its_own():
+    """Also after the address of the first has been asked for, which is then kept."""
+    first = request()
+    before = first.sha256("m")
+    assert first.model_copy(update={"max_tokens": 11}).sha256("m") == request(max_tokens=11).sha256("m") != before
+
+
 def test_useless_replies_are_not_served_again():
     """After a reply error the same question is asked afresh; a bad reply that was mended is kept for the replay."""
     shelf = Shelf()

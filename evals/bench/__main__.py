@@ -11,7 +11,19 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.errors import AgentError
-from evals.bench import batch, cluster, cross_encoder, harness, kills, latency, retrieval, seed, selection, startup
+from evals.bench import (
+    batch,
+    cluster,
+    cross_encoder,
+    harness,
+    kills,
+    latency,
+    retrieval,
+    seed,
+    selection,
+    startup,
+    storm,
+)
 from evals.bench.measure import Measure, Record, change, read_record, record
 from evals.runs import write_whole
 
@@ -25,9 +37,10 @@ _BENCHES = {
     "batch": batch.measures,
     "cluster": cluster.measures,
     "kills": kills.measures,
+    "storm": storm.measures,
     "seed": seed.measures,
 }
-_WHEN_NAMED = ("seed", "batch", "cluster", "kills")
+_WHEN_NAMED = ("seed", "batch", "cluster", "kills", "storm")
 """They need the embedded language model, most of an hour, Ray, some minutes."""
 
 

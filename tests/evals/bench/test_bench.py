@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evals.bench import __main__ as bench
-from evals.bench import latency
+from evals.bench import latency, storm
 from evals.bench.measure import change, of, read_record
 
 
@@ -49,6 +49,14 @@ def test_latency_counts_the_calls_of_a_server_in_another_process():
     found = {measure.name: measure for measure in latency.measures(quick=True)}
     ratio = next(measure for name, measure in found.items() if name.endswith("over the least possible"))
     assert ratio.value > 1
+
+
+def test_a_storm_of_faults_leaves_no_article_without_an_end():
+    if not latency.SERVER.is_file():
+        pytest.skip("shared/tools/fault_llm.py is not beside this checkout")
+    found = {measure.name: measure.value for measure in storm.measures(quick=True)}
+    assert found["storm: retries before their time or in vain"] == 0
+    assert found["storm: requests for each call"] > 1
 
 
 def test_latency_says_that_it_was_skipped(monkeypatch, capsys):

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from agent.domain import Document, Hit, Passage, Purpose, Query, normalise, short_hash
 from agent.store.base import PassageStore, TimeLimit
+from agent.text import visible
 
 _RRF_K = 60
 """Constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)."""
@@ -198,7 +199,8 @@ def origins_of(passages: Sequence[Passage], documents: Mapping[str, Document]) -
 
 def publisher_key(document: Document) -> str:
     """Publisher for comparing: its name without relays and article, else the domain, else the document."""
-    name = normalise(_RELAY.sub("", document.publisher or "") or document.publisher or "")
+    told = visible(document.publisher or "")
+    name = normalise(_RELAY.sub("", told) or told)
     if _HOST.fullmatch(name):
         return _domain(f"//{name}")
     words = _WORD.findall(name.removeprefix("the ").replace(".", ""))
@@ -292,7 +294,7 @@ def _order(candidate: _Candidate) -> tuple[bool, float, float, str]:
 
 def _shingles(text: str) -> _Shingles:
     """All runs of five words; of a shorter text the whole."""
-    words = _WORD.findall(normalise(text))
+    words = _WORD.findall(normalise(visible(text)))
     runs = range(max(1, len(words) - _SHINGLE_WORDS + 1))
     return frozenset(tuple(words[start : start + _SHINGLE_WORDS]) for start in runs) if words else frozenset()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import textwrap
 import unicodedata
 
 import pytest
@@ -14,6 +15,7 @@ from agent.pipeline import verify_statement, verify_text
 from agent.report.contract import to_json, verify_contract
 from agent.report.html import to_html
 from agent.report.markdown import to_markdown
+from agent.stages.checks.instructions import instruction_in
 from tests.adversarial import cases
 from tests.build import document
 from tests.desk import ARTICLE, SOURCES, answer, fake_desk
@@ -72,6 +74,15 @@ def test_no_verdict_rests_on_a_passage_that_gives_orders(tmp_path, row):
     assert "gives its reader orders" in found.verdict.justification
     assert "gives its reader orders" in to_markdown(result)
     assert "gives its reader orders" in to_html(result)
+
+
+@pytest.mark.parametrize("row", ORDERS, ids=lambda row: row["id"])
+def test_an_order_is_seen_wherever_its_lines_end(row):
+    """Set in short lines, as in a PDF or a letter."""
+    title = planted(row).title
+    for width in (20, 45):
+        folded = "\n".join(textwrap.fill(line, width) for line in planted(row).text.split("\n\n"))
+        assert instruction_in(f"{title}\n{folded}"), width
 
 
 @pytest.mark.parametrize("row", ORDERS, ids=lambda row: row["id"])

@@ -220,6 +220,7 @@ def test_copies_share_an_origin() -> None:
     ("one", "other", "is_same"),
     [
         ({"publisher": "Reuters"}, {"publisher": " REUTERS "}, True),
+        ({"publisher": "Planted\u200b Courier"}, {"publisher": "Pl\u0430nted Courier"}, True),
         ({"publisher": "AFP (via Breitbart)"}, {"publisher": "AFP"}, True),
         ({"publisher": "AFP (via Breitbart)"}, {"publisher": "Breitbart"}, False),
         ({"publisher": "The Guardian (mirror)"}, {"publisher": "Guardian"}, True),
@@ -248,6 +249,15 @@ def test_publishers_are_compared_by_name_then_by_domain(one: dict, other: dict, 
     assert (publisher_key(sources["one"]) == publisher_key(sources["other"])) is is_same
     origins = origins_of([whole(source) for source in sources.values()], sources)
     assert (len(set(origins.values())) == 1) is is_same
+
+
+def test_letters_that_nobody_tells_apart_make_no_text_of_their_own() -> None:
+    """Neither unseen characters nor look-alikes of another script."""
+    text = words("word", 40)
+    sources = {"one": document("one", text, publisher="A")}
+    for name, changed in (("unseen", text.replace("wo", "w\u200bo")), ("alike", text.replace("o", "\u043e"))):
+        sources[name] = document(name, changed, publisher=name)
+    assert len(set(origins_of([whole(source) for source in sources.values()], sources).values())) == 1
 
 
 def test_passages_from_different_parts_of_copied_documents_share_an_origin() -> None:

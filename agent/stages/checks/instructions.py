@@ -79,6 +79,8 @@ _ANYWHERE = _all_of(
     r"</?(?:system|instructions?|information|evidence|passage|prompt)>",
 )
 """What is an order, or the mark of another speaker, wherever it stands."""
+_LINE_END = re.compile(r"(?<!\n)\n(?!\n)")
+"""A break within a paragraph: a model reads on over it."""
 _SHOWN = 80
 _KEPT = 2048
 """Passages that are remembered: many claims find the same."""
@@ -93,7 +95,7 @@ def instruction_in(text: str) -> str:
         if character in "\n\t" or unicodedata.category(character)[0] != "C"
     )
     seen = as_latin(seen)
-    start = min(_starts(seen), default=None)
+    start = min((*_starts(seen), *_starts(_LINE_END.sub(" ", seen))), default=None)
     if start is None:
         return ""
     words = " ".join(seen[start : start + 2 * _SHOWN].split())

@@ -54,6 +54,12 @@ _AT_CLAUSE = _all_of(
     rf"(?:do not |don't |only |always )?(?:cite|drop|discard|look at)\b{_WITHIN}"
     r"\b(?:documents?|primary source|other sources|passages?)\b",
     r"when you cite\b",
+    rf"(?:answer|say|state|reply|respond|conclude) that (?:this|it|the claim|the statement|all sources)\b{_WITHIN}"
+    rf"\b(?:{_LABEL}|true|false|agree|proven)\b",
+    r"(?:do not|don't|never) (?:quote|use|read|trust|mention) (?:the |any )?other"
+    r" (?:texts?|sources?|passages?|documents?)\b",
+    r"return the (?:label|verdict|stance) (?:that|which|of)\b",
+    r"take over (?:their|our|this) (?:result|verdict|label)\b",
     r"(?:add|include|integrate|insert|modify|enhance|augment|append)\b[^\n]{0,150}?"
     r"\byour (?:response|reply|answer|output)\b",
     r"(?:print|reveal|repeat) (?:your|the) (?:full |system |hidden )?(?:instructions|prompt)\b",
@@ -63,19 +69,30 @@ _ANYWHERE = _all_of(
     rf"\b(?:must|should|so) {_SAY}",
     rf"\b(?:verdict|label|rated|marked|labelled)\b{_WITHIN}\b{_OURS}\b",
     rf"[\"'](?:stance|verdict|label)[\"']\s{{0,3}}[:=]\s{{0,3}}[\"']{_LABEL}",
-    rf"\bstance\s?=\s?{_LABEL}",
+    rf"\bstance\s?=\s?[\"']?{_LABEL}",
     rf"\b{_LABEL} by default\b|\bso answer {_LABEL}\b",
     rf"\b(?:notes?|notice|message|instructions?|policy|attention)\b[^.!?\n]{{0,30}}?\b{_MACHINE}\b[^.!?\n]{{0,30}}?:",
     rf"\bto you, (?:the )?{_MACHINE}|\byou are (?:now )?(?:an? |the )?(?:ai|assistant|verifier|language model)\b",
     rf"\b{_MACHINE} (?:must|should|shall|has to|have to) (?:return|answer|mark|output|say|cite|rate|reply)\b",
     r"\byour (?:evidence quote|system prompt|full instructions)\b|\byour (?:verdict|stance) (?:to|is|as|must|should)\b",
+    rf"\b(?:outcome|answer|verdict|label|result) (?:is|can only be|must be|should be) {_LABEL}\b"
+    r"(?! (?:by|in|with|at)\b)",
+    rf"\b(?:rate|mark|label|judge|treat) (?:the|this) (?:claim|statement) as (?:{_LABEL})\b",
+    rf"\b(?:reminder|note|message|notice) to (?:the |any |all )?{_MACHINE}[:,]",
+    r"\bdear (?:language model|model|assistant|ai|bot|verifier)\b",
+    r"\bif you are an? (?:program|machine|(?:language )?model|bot|ai)\b",
+    r"\bwhen asked\b[^.!?\n]{0,40}, (?:say|answer|reply|respond)\b",
+    r"\byour instructions have (?:been )?(?:changed|replaced|revoked)\b",
+    r"\b(?:any|every|each) claim (?:on|in|of) this (?:page|document|text|article)\b",
+    r"\bevery (?:number|figure|source|passage) you have (?:seen|read)\b",
+    rf"\b(?:antworte|responde|responda|r\u00e9pondez?|rispondi) {_OURS}\b|\bmusst du\b{_WITHIN}\bantworten\b",
     r"\bvisible to (?:an? |the )?llms?\b",
     r"\b(?:left out of|removed from|dropped from) the (?:evidence|context)\b",
     r"\breply with only\b|\bdecode and (?:obey|follow)\b",
     r"\bbefore (?:you )?(?:answer|reply)(?:ing)?, (?:call|print|send|show|reveal)\b",
     r"<\|[a-z_]{2,20}\|>|\[/?INST\]|<</?SYS>>|(?:<<|\[\[)\s?end of\b",
     r"^\s{0,8}#{2,6}\s{0,3}(?:(?-i:SYSTEM|USER|ASSISTANT)\b|\(?system[_ ]message)",
-    r"^\s{0,8}\[?(?-i:SYSTEM|system\])\]?:",
+    r"^\s{0,8}\[?(?-i:SYSTEM|system\])\]?:|^\s{0,8}\[(?:system|admin|developer)\] |</?p\d\b",
     r"</?(?:system|instructions?|information|evidence|passage|prompt)>",
 )
 """What is an order, or the mark of another speaker, wherever it stands."""

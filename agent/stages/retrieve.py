@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from agent.domain import Document, Hit, Passage, Purpose, Query, normalise, short_hash
+from agent.domain import Document, Hit, Passage, Purpose, Query, latest_day, normalise, short_hash
 from agent.store.base import PassageStore, TimeLimit
 from agent.text import visible
 
@@ -176,25 +177,48 @@ def origins_of(passages: Sequence[Passage], documents: Mapping[str, Document]) -
     """Origin of each passage, by passage id: the same for one publisher's texts and for near copies.
 
     Two passages are near copies when they share most of their words in order, or the documents they come from are the
-    same but for a little: a document that quotes another one whole, and says more, is none.
-    The relation carries over: a copy of a copy, and what else that publisher wrote, are one origin.
+    same but for a little: a document that quotes another one whole, and says more, is none. A copy of a copy is a copy.
+    A text that several publishers have belongs to whoever had it first, when all are dated; else to all of them, and
+    with it what else they wrote.
     """
     used = sorted({passage.document_id for passage in passages})
     texts = {key: _shingles(documents[key].text[:_COMPARED_CHARACTERS]) for key in used}
     own = [_shingles(passage.text) for passage in passages]
-    names = [publisher_key(documents[passage.document_id]) for passage in passages]
-    group = list(range(len(passages)))
+    copies = list(range(len(passages)))
     for later, passage in enumerate(passages):
         for earlier in range(later):
             whole = texts[passages[earlier].document_id], texts[passage.document_id]
-            is_same = names[earlier] == names[later]
-            if is_same or _is_copy(own[earlier], own[later]) or _is_same_text(*whole):
-                old, new = group[later], group[earlier]
-                group = [new if number == old else number for number in group]
+            if _is_copy(own[earlier], own[later]) or _is_same_text(*whole):
+                copies = _joined(copies, earlier, later)
+    owners = {
+        number: _owners(
+            [documents[p.document_id] for p, other in zip(passages, copies, strict=True) if other == number]
+        )
+        for number in set(copies)
+    }
+    group = list(copies)
+    for later, number in enumerate(copies):
+        for earlier in range(later):
+            if owners[number] & owners[copies[earlier]]:
+                group = _joined(group, earlier, later)
+    names = [min(owners[number]) for number in copies]
     return {
         passage.id: short_hash("origin", min(name for name, other in zip(names, group, strict=True) if other == number))
         for passage, number in zip(passages, group, strict=True)
     }
+
+
+def _joined(group: list[int], one: int, other: int) -> list[int]:
+    """Both are of the same group from now on."""
+    old, new = group[other], group[one]
+    return [new if number == old else number for number in group]
+
+
+def _owners(copies: Sequence[Document]) -> set[str]:
+    """Publishers of copies of one text: of the oldest ones where every copy has its day."""
+    days = [latest_day(document.published) if document.published else None for document in copies]
+    first = None if None in days else min(day for day in days if day)
+    return {publisher_key(document) for document, day in zip(copies, days, strict=True) if first in (None, day)}
 
 
 def publisher_key(document: Document) -> str:
@@ -221,23 +245,57 @@ def _domain(url: str) -> str:
     return ".".join(labels[-3 if is_national else -2 :])
 
 
-def _ranks(found: Iterable[Passage]) -> dict[str, tuple[Passage, int]]:
+def _ranks(found: Iterable[Passage], texts: Mapping[str, int], width: int) -> dict[str, tuple[Passage, int]]:
+    """Each passage of the first texts with its place among them: copies share one, and take none of another."""
     ranks: dict[str, tuple[Passage, int]] = {}
-    for rank, passage in enumerate(found, start=1):
-        ranks.setdefault(passage.id, (passage, rank))
+    places: dict[int, int] = {}
+    for passage in found:
+        place = places.setdefault(texts[passage.id], len(places) + 1)
+        if place <= width:
+            ranks.setdefault(passage.id, (passage, place))
     return ranks
+
+
+def _texts(passages: Mapping[str, Passage]) -> dict[str, int]:
+    """A number for each passage, by its id, the same for near copies in other documents."""
+    numbers: dict[str, int] = {}
+    firsts: list[tuple[str, _Shingles]] = []
+    holders: dict[tuple[str, ...], int] = {}
+    for _, passage in sorted(passages.items()):
+        runs = _shingles(passage.text)
+        shared = Counter(holders[run] for run in runs if run in holders)
+        for number, _ in shared.most_common(1):
+            document, first = firsts[number]
+            if document != passage.document_id and _is_copy(runs, first):
+                numbers[passage.id] = number
+        if passage.id not in numbers:
+            numbers[passage.id] = len(firsts)
+            firsts.append((passage.document_id, runs))
+            for run in runs:
+                holders.setdefault(run, numbers[passage.id])
+    return numbers
 
 
 _Legs = Sequence[Mapping[str, tuple[Passage, int]]]
 
 
 def _search(queries: Sequence[Query], store: PassageStore, width: int, when: TimeLimit) -> _Found:
-    dense = [_ranks(store.search_dense(query.text, limit=width, when=when)) for query in queries]
-    lexical = [_ranks(store.search_lexical(query.text, limit=width, when=when)) for query in queries]
-    passages = {passage.id: passage for leg in (*dense, *lexical) for passage, _ in leg.values()}
+    """The first `width` texts for each query by meaning and by words, however many copies stand among them."""
+    texts: dict[str, int] = {}
+    dense: list[tuple[Passage, ...]] = []
+    lexical: list[tuple[Passage, ...]] = []
+    for asked in (width, *(times * width for times in _WIDENED)):
+        dense = [tuple(store.search_dense(query.text, limit=asked, when=when)) for query in queries]
+        lexical = [tuple(store.search_lexical(query.text, limit=asked, when=when)) for query in queries]
+        texts = _texts({passage.id: passage for leg in (*dense, *lexical) for passage in leg})
+        full = (leg for leg in (*dense, *lexical) if len(leg) >= asked)
+        if all(len({texts[passage.id] for passage in leg}) >= width for leg in full):
+            break
+    legs = [_ranks(leg, texts, width) for leg in dense], [_ranks(leg, texts, width) for leg in lexical]
+    passages = {passage.id: passage for side in legs for leg in side for passage, _ in leg.values()}
     documents = store.documents(sorted({passage.document_id for passage in passages.values()}))
     candidates = [
-        _candidate(passage, documents[passage.document_id], queries, (dense, lexical))
+        _candidate(passage, documents[passage.document_id], queries, legs)
         for passage in passages.values()
         if passage.document_id in documents and when.allows(documents[passage.document_id])
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, replace
 
 from agent.batch.inputs import Row
@@ -38,12 +38,14 @@ class Work:
     """Articles in one of these states are worked on; None is an article that has not been finished."""
     should_stop: Callable[[], bool] = lambda: False
     """Asked before each article: whether to take no more, and only finish what is in flight."""
+    limit: int | None = None
+    """Most articles."""
 
 
 _Done = tuple[Row, Item]
 
 
-async def run_articles(rows: Iterator[tuple[int, Row]], work: Work) -> AsyncIterator[_Done]:
+async def run_articles(rows: Iterator[tuple[int, Row]], work: Work) -> AsyncGenerator[_Done, None]:
     """Verify the articles; gives each as it is finished and kept, in no particular order.
 
     Args:
@@ -56,10 +58,11 @@ async def run_articles(rows: Iterator[tuple[int, Row]], work: Work) -> AsyncIter
     """
     running: dict[str, asyncio.Task[_Done]] = {}
     ended: asyncio.Queue[tuple[str, asyncio.Task[_Done]]] = asyncio.Queue()
-    is_read = False
+    is_read, done = False, 0
     try:
         while running or not is_read:
-            while not is_read and len(running) < work.workers:
+            room = work.workers if work.limit is None else min(work.workers, work.limit - done)
+            while not is_read and len(running) < max(room, 1):
                 found = None if work.should_stop() else await asyncio.to_thread(next, rows, None)
                 if found is None:
                     is_read = True
@@ -69,6 +72,7 @@ async def run_articles(rows: Iterator[tuple[int, Row]], work: Work) -> AsyncIter
                 continue
             key, task = await ended.get()
             del running[key]
+            done += 1
             yield task.result()
     finally:
         for task in running.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import json
+import os
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,15 +81,23 @@ def check_inputs(inputs: Sequence[str]) -> None:
 def _paths(given: str) -> Iterator[Path]:
     path = Path(given)
     if path.is_dir():
-        known = {*FORMATS, *_TABLES}
-        for found in sorted(path.rglob("*")):
-            hidden = any(part.startswith(".") for part in found.relative_to(path).parts)
-            if found.is_file() and not hidden and found.suffix.lower() in known:
-                yield found
+        yield from _walk(path)
     elif path.exists():
         yield path
     else:
         yield from (Path(name) for name in sorted(glob.glob(given, recursive=True)))  # noqa: PTH207 (absolute patterns)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Its articles and tables by name, folder by folder; of each folder only the names are held."""
+    with os.scandir(folder) as entries:
+        kinds = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries if not entry.name.startswith(".")}
+    for name in sorted(kinds):
+        path = folder / name
+        if kinds[name]:
+            yield from _walk(path)
+        elif path.suffix.lower() in {*FORMATS, *_TABLES} and path.is_file():
+            yield path
 
 
 def _rows(
@@ -189,12 +198,22 @@ def _refuse_constant(name: str) -> object:
 
 def _csv(path: Path) -> Iterator[tuple[int, object]]:
     csv.field_size_limit(_LONGEST_LINE)
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(
+        encoding="utf-8-sig", errors="surrogateescape", newline=""
+    ) as file:  # a bad byte is one row's matter
         reader = csv.DictReader(file)
         if not {"text", "path"} & set(reader.fieldnames or ()):
             raise InputError(f"{str(path)!r} has the columns {reader.fieldnames!r}: one must be called text or path")
         for row in reader:
-            yield reader.line_num, {key: value for key, value in row.items() if key is not None}
+            values = {key: value for key, value in row.items() if key is not None}
+            yield (
+                reader.line_num,
+                values if _is_utf8(values) else InputError("bytes that are no UTF-8: save it as UTF-8"),
+            )
+
+
+def _is_utf8(values: Mapping[str, Any]) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for value in values.values() for letter in str(value))
 
 
 def _parquet(path: Path) -> Iterator[tuple[int, object]]:

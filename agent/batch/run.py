@@ -7,8 +7,8 @@ import gc
 import json
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,12 +90,21 @@ class Plan:
 async def run_batch(
     rows: Iterable[Row], desk: Desk, plan: Plan, progress: Progress, told: Callable[[Row, Item], None]
 ) -> None:
-    """Verify what the journal in `plan.out` does not hold yet.
+    """Verify what the journal in `plan.out` does not hold yet, and tell each article that is finished.
 
     Raises:
         ConfigError: wrong key, address or model; another batch works there; the journal is of another configuration.
         StoreError: journal or run log cannot be written.
     """
+    async with aclosing(_finished(rows, desk, plan, progress)) as found:
+        async for row, item in found:
+            told(row, item)
+
+
+async def _finished(
+    rows: Iterable[Row], desk: Desk, plan: Plan, progress: Progress
+) -> AsyncGenerator[tuple[Row, Item], None]:
+    """Each article as it is finished and kept; no more are taken than who asks can keep up with."""
     with held(plan.out), Journal(plan.out) as journal, RunLog(desk.settings.run_dir) as log, _rare_collections():
         async with open_desk(desk.settings, desk.store, log, desk.listener, model=_model(desk, plan, log)) as deps:
             facts = facts_of(deps, desk.store, desk.embedder)
@@ -103,14 +112,15 @@ async def run_batch(
             progress.is_entered = True
 
             should_stop = stopper(plan, progress, deps.paid)
-            work = Work(deps, facts, started, journal, plan.workers, plan.wanted, should_stop)
+            work = Work(deps, facts, started, journal, plan.workers, plan.wanted, should_stop, plan.limit)
             try:
-                async for row, item in run_articles(enumerate(rows), work):
-                    progress.finished[item.state] += 1
-                    progress.characters += len(row.article.text) if row.article else 0
-                    progress.claims.update(item.claims)
-                    progress.usage = deps.paid()
-                    told(row, item)
+                async with aclosing(run_articles(enumerate(rows), work)) as done:
+                    async for row, item in done:
+                        progress.finished[item.state] += 1
+                        progress.characters += len(row.article.text) if row.article else 0
+                        progress.claims.update(item.claims)
+                        progress.usage = deps.paid()
+                        yield row, item
             finally:
                 add_usage(journal, deps.paid(), progress)
 
@@ -183,13 +193,13 @@ async def verify_many(
     """Verify articles; gives each of them once: as it is finished, then those finished before or twice given, in order.
 
     With the guarantees of `factdesk batch run`: `out` holds the journal, and the same call again goes on. What the
-    journal holds of other calls is not given. Rows must have different places.
+    journal holds of other calls is not given. Rows must have different places. Who takes them slowly slows the work
+    down: no more than `workers` results wait.
 
     Raises:
         ConfigError: as `run_batch` does.
         StoreError: as `run_batch` does.
     """
-    fresh: asyncio.Queue[tuple[Row, Item] | None] = asyncio.Queue()
     owed: set[str] = set()
 
     def noted() -> Iterator[Row]:
@@ -197,20 +207,11 @@ async def verify_many(
             owed.add(row.place)
             yield row
 
-    def told(row: Row, item: Item) -> None:
-        owed.discard(row.place)
-        fresh.put_nowait((row, item))
-
     plan = Plan(out=out, workers=workers or desk.settings.concurrency)
-    task = asyncio.create_task(run_batch(noted(), desk, plan, Progress(), told))
-    task.add_done_callback(lambda _: fresh.put_nowait(None))
-    try:
-        while (found := await fresh.get()) is not None:
-            yield found
-        await task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    async with aclosing(_finished(noted(), desk, plan, Progress())) as found:
+        async for row, item in found:
+            owed.discard(row.place)
+            yield row, item
     if not owed:
         return
     with journal_of(out) as journal:

@@ -70,7 +70,10 @@ def _document(number: int) -> Document:
 
 async def run_made_up(url: str, count: int, folder: Path, *, slots: int = _SLOTS) -> Progress:
     """A batch of made-up articles, with journal and log in `folder`."""
-    chosen = {"base_url": url, "model": "mock", "api_key": "sk-test", "concurrency": slots, "run_dir": folder / "runs"}
+    chosen = {
+        "base_url": url, "model": "mock", "api_key": "sk-test", "concurrency": slots, "run_dir": folder / "runs",
+        "outage": 1800,
+    }  # fmt: skip
     embedder = HashEmbedder()
     sources = [_document(number) for number in range(_CLAIMS)]
     store = MemoryStore([(source, cut_passages(source)) for source in sources], embedder=embedder)

@@ -5,7 +5,6 @@ The moments are numbers of calls, drawn from a seed, so they are spread over the
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.batch.results import write_results
-from agent.batch.run import journal_of
+from agent.batch.run import journal_of, run_on_loop
 from evals.bench.batch import run_made_up
 from evals.bench.latency import SERVER, ask_server, served
 from evals.bench.measure import Measure, of
@@ -90,7 +89,7 @@ def _results(folder: Path) -> list[Any]:
 
 
 def _main(url: str, count: int, folder: Path) -> None:
-    asyncio.run(run_made_up(url, count, folder, slots=_SLOTS))
+    run_on_loop(run_made_up(url, count, folder, slots=_SLOTS))
     with journal_of(folder / "out") as journal:
         write_results(journal, folder / "out")
 

@@ -210,6 +210,15 @@ def test_a_budget_stops_the_batch_and_the_same_command_goes_on(desk):
         assert desk.run(*RUN).code == 0
 
 
+def test_the_limit_of_articles_is_exact(desk):
+    """However many are worked on side by side."""
+    articles(desk, 12)
+    with desk.server(latency=50):
+        stopped = desk.run(*RUN, "--workers", "8", "--limit", "5")
+    assert (stopped.code, len(rows(desk))) == (1, 5)
+    assert "limit of 5 articles" in stopped.complaint
+
+
 @pytest.mark.parametrize("content", [None, b"\x00\x01\x02" * 400])
 def test_inputs_that_hold_no_article(desk, content):
     """An empty folder is refused; a file that is no text is a rejected row."""

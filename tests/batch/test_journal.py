@@ -91,6 +91,18 @@ def test_a_journal_of_a_newer_version_is_refused_and_left_alone(tmp_path):
         Journal(tmp_path)
 
 
+def test_a_bad_byte_in_a_table_costs_its_row_alone(tmp_path):
+    """A CSV file in which one cell was saved in another encoding: the rows before and after it are read."""
+    rows = [f"{n},Some text of row {n}.".encode() for n in range(200)]
+    rows[100] = b"100,Caf\xe9 closed."
+    (tmp_path / "t.csv").write_bytes(b"id,text\n" + b"\n".join(rows))
+    found = list(read_inputs([str(tmp_path / "t.csv")]))
+    assert len(found) == 200
+    assert [(row.place.rpartition(":")[2], "UTF-8" in row.reason) for row in found if row.article is None] == [
+        ("102", True)
+    ]
+
+
 def test_inputs_of_every_kind_one_at_a_time(tmp_path):
     """Bad rows are rows; the good ones after them are read."""
     (tmp_path / "a.txt").write_text("A text.")

@@ -33,7 +33,7 @@ class Asked:
         pass
 
 
-def verify(folder, rows, *, most=None):
+def verify(folder, rows, *, most=None, pause=0):
     """What the call gives, and how often it asked the model."""
     embedder, model = HashEmbedder(), Asked()
     store = MemoryStore([(source, cut_passages(source)) for source in SOURCES], embedder=embedder)
@@ -44,6 +44,7 @@ def verify(folder, rows, *, most=None):
         items = verify_many(rows, desk, out=folder / "run", workers=1)
         async for one in items:
             found.append(one)
+            await asyncio.sleep(pause)
             if len(found) == most:
                 break
         await items.aclose()
@@ -62,6 +63,19 @@ def test_each_article_once_in_the_order_of_the_input_with_one_worker_and_bad_one
     assert found[1][1].reason == "no text"
     assert len(found[0][1].result.verifications) == 2
     assert found[3][1].result == found[0][1].result
+
+
+def test_who_takes_them_slowly_is_not_overrun(tmp_path):
+    """While one result is looked at, no more articles are begun than there are workers."""
+    taken = []
+
+    def rows():
+        for number in range(30):
+            taken.append(number)
+            yield row(f"a{number}", number)
+
+    verify(tmp_path, rows(), most=3, pause=0.05)
+    assert len(taken) <= 3 + 2
 
 
 def test_only_the_articles_of_this_call_are_given(tmp_path):

@@ -30,6 +30,9 @@ _WORDS = 90
 _EMBEDDED = 500
 _EVER = TimeLimit(as_of=None, undated="keep")
 _AS_OF = TimeLimit(as_of=date(2018, 6, 30), undated="drop")
+"""Keeps two documents of three."""
+_EARLY = TimeLimit(as_of=date(2012, 12, 31), undated="drop")
+"""Keeps one of ten, so that a search has to be widened."""
 
 
 class _GivenVectors:
@@ -94,6 +97,7 @@ def _searches(store: Store, whole: Sequence[str], *, note: str) -> Iterator[Meas
         "dense": lambda text: store.search_dense(text, limit=20, when=_EVER),
         "fused": lambda text: retrieve(_queries(text), store, limit=5, when=_EVER),
         "fused, as of a date": lambda text: retrieve(_queries(text), store, limit=5, when=_AS_OF),
+        "fused, as of an early date": lambda text: retrieve(_queries(text), store, limit=5, when=_EARLY),
         "re-ranked, as of a date": lambda text: retrieve(
             _queries(text), store, limit=5, when=_AS_OF, reranker=reranker
         ),

@@ -96,6 +96,36 @@ def test_a_term_that_is_none_is_refused(term, said):
         Scope(exclude=(term,))
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://web.archive.org/web/2016/https://factcheck.example/x",
+        "http://web.archive.org/web/20160920101500id_/http://www.factcheck.example:80/x",
+        "https://web.archive.org/web/https://de.factcheck.example/x",
+        "https://web.archive.org/web/2016/factcheck.example/x",
+        "https://web.archive.org/web/2016/https:/factcheck.example/x",
+        "https://web.archive.org/web/2016/https%3A%2F%2Ffactcheck.example%2Fx",
+        "https://archive.org/wayback/2016/https://factcheck.example/x",
+        "https://archive.ph/2016.09.20-101500/https://factcheck.example/x",
+        "https://archive.today/newest/https://factcheck.example/x",
+        "https://arquivo.pt/wayback/2016/https://factcheck.example/x",
+        "https://archive.is/2017/https://web.archive.org/web/2016/https://factcheck.example/x",
+    ],
+)
+def test_an_archived_copy_has_the_domain_of_its_page(url):
+    """Else a block-list would let in what it names; the archive's own domain can still be named, too."""
+    facts = Facts("x", "other", None, url)
+    assert not Scope(exclude=("domain:factcheck.example",)).admits(facts)
+    assert not Scope(exclude=(f"domain:{url.split('/')[2]}",)).admits(facts)
+    assert Scope(exclude=("domain:check.example",)).admits(facts)
+
+
+def test_other_addresses_at_an_archive_are_its_own():
+    """A page about the archive, and an address that merely carries another one as a value."""
+    for url in ("https://archive.org/details/book", "https://archive.org/search?q=https://factcheck.example/x"):
+        assert Scope(exclude=("domain:factcheck.example",)).admits(Facts("x", "other", None, url))
+
+
 def test_an_address_that_is_none_has_no_domain():
     """Broken brackets are no IPv6 address, and do no harm."""
     assert Scope(exclude=("domain:a.example",)).admits(Facts("x", "other", None, "http://[a.example"))

@@ -130,7 +130,8 @@ class Store:
     def add(self, items: Iterable[Item], *, progress: Callable[[int], None] = lambda _: None) -> AddReport:
         """Add documents with their passages; the same again changes nothing, another text replaces the old.
 
-        What was mended of a document by `edit` stays mended.
+        What was mended of a document by `edit` stays mended. Of one that is named by its text a copy of which less is
+        known takes nothing away.
 
         `progress` is told how many more passages are done.
 
@@ -236,6 +237,9 @@ class Store:
         return vector
 
     def _mended(self, items: Sequence[Item]) -> Sequence[Item]:
+        """With what is known of the same text already, and what was mended by hand."""
+        held = self._record.documents([document.id for document, _ in items if document.is_named_by_text])
+        items = [(d.completed_by(held[d.id]) if d.id in held else d, passages) for d, passages in items]
         edits = self._record.edits([document.id for document, _ in items])
         read = {id_: Edit.model_validate_json(json) for id_, json in edits.items()}
         return [(read[d.id].of(d) if d.id in read else d, passages) for d, passages in items]

@@ -170,6 +170,34 @@ def test_same_id_twice(tmp_path):
     assert "id 'a' was seen with another text" in rejected[0].reason
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "word"),
+    [
+        ("publisher", "Orsk Daily", "publisher"),
+        ("published", "2016-05-03", "date"),
+        ("url", "https://orsk.example/1", "address"),
+    ],
+)
+def test_the_same_text_from_elsewhere_is_said_to_be_left_out(tmp_path, field, value, word):
+    """Two publishers of one text would else be one in silence; with ids of their own both are taken."""
+    row = {"text": "It rained.", "publisher": "Courier", "published": "2016", "url": "https://courier.example/1"}
+    documents, rejected = find_sources([jsonl(tmp_path, row, row, row | {field: value})])
+    assert [document.publisher for document in documents] == ["Courier"]
+    assert [item.line for item in rejected] == [3]
+    assert f"the same text as document {documents[0].id!r} with another {word} ({value!r}" in rejected[0].reason
+    assert "give it an `id` of its own" in rejected[0].reason
+    both = jsonl(tmp_path, row | {"id": "a"}, row | {"id": "b", field: value})
+    assert [len(found) for found in find_sources([both])] == [2, 0]
+
+
+def test_copies_of_which_less_is_known_hide_nothing(tmp_path):
+    """What one says and the other does not is put together, whichever comes first."""
+    bare, dated = {"text": "It rained."}, {"text": "It rained.", "published": "2016", "kind": "wire"}
+    for rows in ([bare, dated, bare], [dated, bare, dated]):
+        found = only(jsonl(tmp_path, *rows))
+        assert (found.published, found.kind, found.text) == ("2016", SourceKind.WIRE, "It rained.")
+
+
 def test_json_list(tmp_path):
     """A JSON file holds a list of documents, or one."""
     path = tmp_path / "a.json"

@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from agent.domain import Span
+from agent.domain import Document, SourceKind, Span, short_hash, text_sha256
 from agent.errors import InputError, StoreError
 from agent.store.base import TimeLimit
 from agent.store.hybrid import AddReport, Store, rebuild_store
@@ -270,3 +270,21 @@ def test_searches_from_many_threads_agree(folder):
             (pool.submit(store.search_lexical, "ferry", limit=3, when=ANY), expected[1]) for _ in range(20)
         ]
         assert all(job.result() == result for job, result in jobs)
+
+
+def test_an_undated_copy_does_not_hide_a_dated_page(tmp_path):
+    """Of documents named by their text what is known is kept, whichever was added first; a given id means what it says."""
+    text = "The bridge at Velm was closed."
+    fields = {"text": text, "sha256": text_sha256(text)}
+    bare = Document(id=short_hash("document", fields["sha256"]), **fields)
+    known = {"published": "2016", "publisher": "Courier", "url": "https://courier.example/1", "kind": SourceKind.WIRE}
+    page = bare.model_copy(update=known)
+    for number, (first, second) in enumerate([(bare, page), (page, bare)]):
+        with Store.open(tmp_path / str(number), EMBEDDER, write=True, create=True) as store:
+            store.add([(first, ())])
+            store.add([(second, ())])
+            assert store.documents([bare.id]) == {bare.id: page}
+            own = page.model_copy(update={"id": "own"})
+            store.add([(own, ())])
+            store.add([(own.model_copy(update={"published": None}), ())])
+            assert store.documents(["own"])["own"].published is None

@@ -96,6 +96,7 @@ def search(
     query: str,
     store: opt.StoreOption = None,
     as_of: opt.AsOfOption = None,
+    undated: opt.UndatedOption = None,
     only: opt.OnlyOption = None,
     exclude: opt.ExcludeOption = None,
     k: Annotated[int, typer.Option("-k", metavar="N", min=1, max=100, help="Passages to show.")] = 5,
@@ -110,9 +111,9 @@ def search(
     from agent.stages.queries import plan_queries
     from agent.store.base import TimeLimit
 
-    chosen = {"as_of": as_of, "only": only or None, "exclude": exclude or None, "profile": "local"}
+    chosen = {"as_of": as_of, "undated": undated, "only": only or None, "exclude": exclude or None, "profile": "local"}
     settings = load_settings(chosen)
-    when = TimeLimit(as_of=settings.as_of, scope=settings.scope)
+    when = TimeLimit(as_of=settings.as_of, undated=settings.undated, scope=settings.scope)
     with _open(store) as opened:
         sources = StoreSources(opened, limit=k, when=when, reranker=reranker_of(settings))
         hits = sources.find(plan_queries(Claim(id=claim_id(query, None), text=query), round=1), frozenset())

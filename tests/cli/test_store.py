@@ -71,6 +71,10 @@ def test_provenance_is_mended_and_stays_so(desk):
     assert shown["text"] == "The Norvik mill made 400 tons of flour in 2018."
     early = desk.run("store", "search", "flour", "--as-of", "2019-12-31", "--json").json
     assert "s3" not in {hit["passage"]["document_id"] for hit in early}
+    kept = desk.run("store", "search", "flour", "--as-of", "2019-12-31", "--undated", "keep", "--json").json
+    assert "s3" in {hit["passage"]["document_id"] for hit in kept}
+    desk.write("factdesk.toml", 'undated = "keep"\n')
+    assert desk.run("store", "search", "flour", "--as-of", "2019-12-31", "--json").json == kept
 
 
 @pytest.mark.parametrize(

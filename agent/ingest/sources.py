@@ -133,10 +133,20 @@ def _files(path: Path) -> Iterator[Path | Rejected]:
     broken: list[OSError] = []
     for folder, folders, names in os.walk(path, onerror=broken.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+        yield from (_regular(Path(folder, name)) for name in sorted(names) if not name.startswith("."))
     for error in broken:
         reason = f"folder cannot be read ({error.strerror}): check its permissions"
         yield Rejected(path=Path(str(error.filename)), reason=reason)
+
+
+def _regular(path: Path) -> Path | Rejected:
+    """The file; a named pipe, which could keep us waiting for ever, a socket or a device is none."""
+    try:
+        is_odd = path.exists() and not path.is_file()
+    except OSError:  # said when it is opened
+        is_odd = False
+    reason = "no regular file but a pipe, socket or device: name it itself to read it"
+    return Rejected(path=path, reason=reason) if is_odd else path
 
 
 def _is_folder(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -270,6 +271,19 @@ def test_folder(tmp_path):
     assert documents[0].id == short_hash("document", documents[0].sha256)
     assert [(item.path.name, item.line) for item in rejected] == [("f.png", None)]
     assert "unknown format '.png'" in rejected[0].reason
+
+
+def test_a_named_pipe_in_a_folder_keeps_nobody_waiting(tmp_path):
+    """It is listed, and so is a link to it; links to files are followed as ever."""
+    os.mkfifo(tmp_path / "a.txt")
+    (tmp_path / "b.txt").symlink_to(tmp_path / "a.txt")
+    (tmp_path / "c.txt").write_text("It rained.", encoding="utf-8")
+    (tmp_path / "d.txt").symlink_to(tmp_path / "c.txt")
+    (tmp_path / "e.txt").symlink_to(tmp_path / "gone.txt")
+    documents, rejected = find_sources([tmp_path])
+    assert [document.text for document in documents] == ["It rained."]
+    assert [item.path.name for item in rejected] == ["a.txt", "b.txt", "e.txt"]
+    assert ["no regular file" in item.reason for item in rejected] == [True, True, False]
 
 
 def test_missing(tmp_path):

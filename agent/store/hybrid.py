@@ -173,8 +173,7 @@ class Store:
             raise InputError(f"published {edit.published!r} is no date of the calendar: give another") from error
         passages = self._record.passages_of(document_id)
         entry = self._entry_of(mended, passages, is_new=mended.title != document.title)
-        self._record.save_edit(document_id, earlier.and_then(edit).model_dump_json(exclude_unset=True))
-        self._record.put([entry])
+        self._record.put([entry], {document_id: earlier.and_then(edit).model_dump_json(exclude_unset=True)})
         self._sync()
         return mended
 

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -44,6 +44,9 @@ _ANY_TIME = TimeLimit()
 
 class Store:
     """A passage store on disk; open it with `Store.open`. Searches may come from many threads, writes from one."""
+
+    synced_at_once: ClassVar[int] = 5000
+    """Vectors in memory while the dense index is put in step; what is killed goes on after those that were done."""
 
     def __init__(self, record: RecordStore, dense: DenseIndex, embedder: Embedder, *, write: bool) -> None:
         self._record = record
@@ -271,9 +274,11 @@ class Store:
     def _sync(self) -> int:
         """Write what is pending to the dense index: first out, then in, so that a crash between does no harm."""
         ids = self._record.pending()
-        self._dense.remove(ids)
-        self._dense.add(*self._record.vectors(ids, when=_ANY_TIME))
-        self._record.settle(ids)
+        for start in range(0, len(ids), self.synced_at_once):
+            part = ids[start : start + self.synced_at_once]
+            self._dense.remove(part)
+            self._dense.add(*self._record.vectors(part, when=_ANY_TIME))
+            self._record.settle(part)
         return len(ids)
 
     def _heal(self) -> int:

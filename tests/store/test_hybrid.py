@@ -223,6 +223,57 @@ def test_a_check_finds_a_vector_that_is_not_the_passages_own(folder):
         assert store.check().ok
 
 
+class SmallSteps(Store):
+    """Puts the dense index in step two vectors at a time."""
+
+    synced_at_once = 2
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+class Dying:
+    """A dense index that takes so many calls of `add`, notes how long each is, and then dies."""
+
+    def __init__(self, index, calls):
+        self._index = index
+        self._calls = calls
+        self.added = []
+
+    def __getattr__(self, name):
+        return getattr(self._index, name)
+
+    def add(self, ids, vectors):
+        if len(self.added) == self._calls:
+            raise KilledError
+        self.added.append(len(ids))
+        self._index.add(ids, vectors)
+
+
+def test_a_rebuild_goes_through_the_vectors_in_steps(folder):
+    """So that a large store needs no more memory than a small one; all are found afterwards."""
+    with SmallSteps.open(folder, EMBEDDER, write=True) as store:
+        store._dense = Dying(store._dense, calls=N_PASSAGES)
+        assert store.rebuild() == N_PASSAGES
+        assert store._dense.added == [2] * (N_PASSAGES // 2) + [1] * (N_PASSAGES % 2)
+        assert store.check().ok
+
+
+def test_a_rebuild_that_was_killed_goes_on_where_it_was(folder):
+    """What a step has done is settled, and the next writer does the rest alone."""
+    with SmallSteps.open(folder, EMBEDDER, write=True) as store:
+        store._dense = Dying(store._dense, calls=1)
+        with pytest.raises(KilledError):
+            store.rebuild()
+        assert store._dense.count() == 2
+        assert len(store._record.pending()) == N_PASSAGES - 2
+        assert not store._dense.ids() & set(store._record.pending())
+    with Store.open(folder, EMBEDDER, write=True) as store:
+        assert store._record.pending() == []
+        assert store.check().ok
+
+
 @pytest.mark.parametrize("damage", ["garbage", "gone"])
 def test_a_broken_index_is_made_anew_from_the_record(folder, damage):
     """Whatever became of the dense index, rebuilding needs the record alone and embeds nothing."""

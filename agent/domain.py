@@ -94,6 +94,7 @@ class SourceKind(StrEnum):
     ENCYCLOPEDIA = "encyclopedia"
     PARTISAN = "partisan"
     RESEARCH = "research"
+    FACT_CHECK = "fact_check"
     OTHER = "other"
 
 

@@ -47,6 +47,9 @@ _KINDS = {
     "magazine": SourceKind.NEWSPAPER,
     "academic": SourceKind.RESEARCH,
     "journal": SourceKind.RESEARCH,
+    "fact-check": SourceKind.FACT_CHECK,
+    "fact check": SourceKind.FACT_CHECK,
+    "factcheck": SourceKind.FACT_CHECK,
 } | {kind.value: kind for kind in SourceKind}
 
 

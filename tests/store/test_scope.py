@@ -18,13 +18,14 @@ ITEMS = (
     ),
     item_of("b", "The bridge at Velm closed early.", kind=SourceKind.PARTISAN, url="https://news.rant.example/x"),
     item_of("c", "The bridge at Velm held.", kind=SourceKind.OFFICIAL, publisher="The  Town Hall"),
+    item_of("d", "No, the bridge at Velm did not fall.", kind=SourceKind.FACT_CHECK, publisher="Checkers"),
 )
-IDS = {name: item[0].id for name, item in zip("abc", ITEMS, strict=True)}
+IDS = {name: item[0].id for name, item in zip("abcd", ITEMS, strict=True)}
 
 
 @pytest.fixture(params=["memory", "disk"])
 def store(request, tmp_path):
-    """Both kinds of store with three documents."""
+    """Both kinds of store with four documents."""
     if request.param == "memory":
         yield MemoryStore(ITEMS, embedder=EMBEDDER)
         return
@@ -37,11 +38,12 @@ def store(request, tmp_path):
 @pytest.mark.parametrize(
     ("scope", "seen"),
     [
-        (Scope(), "abc"),
-        (Scope(exclude=("kind:partisan",)), "ac"),
-        (Scope(exclude=("domain:rant.example",)), "ac"),
-        (Scope(exclude=("domain:ant.example",)), "abc"),
-        (Scope(exclude=("domain:WWW.wire.example", "publisher:the town hall")), "b"),
+        (Scope(), "abcd"),
+        (Scope(exclude=("kind:fact_check",)), "abc"),
+        (Scope(exclude=("kind:partisan", "kind:fact_check")), "ac"),
+        (Scope(exclude=("domain:rant.example",)), "acd"),
+        (Scope(exclude=("domain:ant.example",)), "abcd"),
+        (Scope(exclude=("domain:WWW.wire.example", "publisher:the town hall")), "bd"),
         (Scope(only=("kind:wire", "kind:official")), "ac"),
         (Scope(only=("kind:wire", "kind:official"), exclude=(f"id:{IDS['a']}",)), "c"),
         (Scope(only=("id:nothing",)), ""),

@@ -164,7 +164,7 @@ def remove(document_id: str, store: opt.StoreOption = None) -> None:
 
 @app.command()
 def check(store: opt.StoreOption = None, json: opt.JsonOption = False) -> None:
-    """Prove that every passage can be found again, and mend what can be mended. Exit code 1: something is wrong."""
+    """Prove that every passage is in both indexes, search for a sample, mend what can be. Exit code 1: it is wrong."""
     with _open(store, write=True) as opened:
         report = opened.check()
     print(report.model_dump_json(indent=2) if json else report)

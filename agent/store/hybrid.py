@@ -207,11 +207,18 @@ class Store:
         return self._heal()
 
     def check(self) -> CheckReport:
-        """Prove that every passage can be found again; heals the dense index when opened to write."""
+        """Prove that every passage is in both indexes, and search for some; heals the dense one if open to write."""
         healed = self._heal() if self._write else 0
-        problems = [*self._record.damage(), *self._differences(), *self._wrong_slices(), *self._lost_in_search()]
-        documents, passages = self._record.counts()
-        return CheckReport(documents=documents, passages=passages, healed=healed, problems=tuple(problems))
+        ids = self._record.passage_ids()
+        sample = ids[:: max(len(ids) // _SAMPLE, 1)]
+        problems = [*self._record.damage(), *self._differences(), *self._wrong_slices(), *self._lost_in_search(sample)]
+        return CheckReport(
+            documents=self._record.counts()[0],
+            passages=len(ids),
+            searched=len(sample),
+            healed=healed,
+            problems=tuple(problems),
+        )
 
     def _nearest(self, query: Vectors, *, limit: int, when: TimeLimit) -> Sequence[str]:
         """Ids nearest to the query: from the dense index while it gives enough, else compared one by one."""
@@ -296,10 +303,8 @@ class Store:
                 if passage.span.of(document.text) != passage.text:
                     yield f"passage {passage.id!r} is not the text of its span in document {document.id!r}"
 
-    def _lost_in_search(self) -> Iterator[str]:
-        """Passages of a sample that the dense index does not find by their own vector."""
-        ids = self._record.passage_ids()
-        sample = ids[:: max(len(ids) // _SAMPLE, 1)]
+    def _lost_in_search(self, sample: Sequence[str]) -> Iterator[str]:
+        """Those that the dense index does not find by their own vector."""
         for id_, vector in zip(*self._record.vectors(sample, when=_ANY_TIME), strict=True):
             found = self._dense.query(vector, _FEWEST)
             _, others = self._record.vectors(found, when=_ANY_TIME)

@@ -202,11 +202,23 @@ def test_a_check_finds_and_a_writer_mends(folder):
         assert not report.ok
         assert f"passage {lost!r} is not in the dense index" in report.problems
         assert "'stray'" in str(report)
+        assert str(report).splitlines()[-1] == "mend this with `factdesk store rebuild`"
         assert store.search_dense("bridge closed repairs", limit=1, when=ANY)
     with Store.open(folder, EMBEDDER, write=True) as store:
         report = store.check()
         assert (report.ok, report.healed, report.documents, report.passages) == (True, 2, len(ITEMS), N_PASSAGES)
-        assert "all found again" in str(report)
+        assert str(report) == (
+            f"{len(ITEMS)} documents, {N_PASSAGES} passages, {N_PASSAGES} of them searched for, 2 put right in the dense"
+            " index: all found again"
+        )
+
+
+def test_a_check_says_how_many_passages_of_a_large_store_it_searched_for(tmp_path):
+    """All are looked for by id; a search for each would take hours."""
+    items = [item_of(f"doc {n}", f"House {n} has {n} windows.") for n in range(250)]
+    with Store.open(tmp_path, EMBEDDER, write=True, create=True) as store:
+        store.add(items)
+        assert str(store.check()) == "250 documents, 250 passages, 50 of them searched for: all found again"
 
 
 def test_a_check_finds_a_vector_that_is_not_the_passages_own(folder):
@@ -218,7 +230,7 @@ def test_a_check_finds_a_vector_that_is_not_the_passages_own(folder):
         store._dense.remove(first)
         store._dense.add(first, -vectors)
         store._dense.add(crowd, np.repeat(np.ones((1, 64), dtype=np.float32), len(crowd), axis=0))
-        assert any("own vector" in problem for problem in store._lost_in_search())
+        assert any("own vector" in problem for problem in store._lost_in_search(ids))
         store.rebuild()
         assert store.check().ok
 

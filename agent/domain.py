@@ -94,6 +94,7 @@ class SourceKind(StrEnum):
     ENCYCLOPEDIA = "encyclopedia"
     PARTISAN = "partisan"
     RESEARCH = "research"
+    FACT_CHECK = "fact_check"
     OTHER = "other"
 
 
@@ -155,6 +156,17 @@ class Document(Data):
         if self.published is not None:
             latest_day(self.published)
         return self
+
+    @property
+    def is_named_by_text(self) -> bool:
+        """Whether its id was made of its text, so that the same text from elsewhere has it, too."""
+        return self.id == short_hash("document", self.sha256)
+
+    def completed_by(self, other: Document) -> Document:
+        """With what the other one, of the same text, knows of its provenance and this one does not."""
+        gaps = (name for name in ("url", "publisher", "published", "licence") if getattr(self, name) is None)
+        known = {name: getattr(other, name) for name in gaps}
+        return self.model_copy(update=known | ({"kind": other.kind} if self.kind is SourceKind.OTHER else {}))
 
     def can_be_published_by(self, day: date) -> bool:
         """Whether the document was surely published on or before `day`; False when the date is unknown."""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator
 
 from agent.domain import Data, Document, SourceKind, normalise
 
 _FORMS = "kind:newspaper, domain:example.org, publisher:NAME or id:ID"
+_ARCHIVED = re.compile(
+    r"https?://(?:[\w-]+\.)*(?:archive\.(?:org|today|ph|is|li|md|vn|fo)|arquivo\.pt)(?::\d+)?/"
+    r"(?:[^?#]*?(?:https?:/+|https?%3a%2f%2f)|(?:web|wayback)/\d[^/]*/(?=[\w-]+\.))",
+    re.IGNORECASE,
+)
+"""What stands before the address of a page in that of its copy at the Internet Archive, archive.today or Arquivo."""
 _Field = Literal["kind", "domain", "publisher", "id"]
 
 
@@ -79,8 +86,16 @@ def _fits(term: str, facts: Facts) -> bool:
         return facts.kind == value
     if field == "publisher":
         return normalise(facts.publisher or "") == normalise(value)
-    host, domain = _host(facts.url or ""), value.casefold().removeprefix("www.")
-    return host == domain or host.endswith(f".{domain}")
+    url, domain = facts.url or "", value.casefold().removeprefix("www.")
+    return any(host == domain or host.endswith(f".{domain}") for host in (_host(url), _host(live_address(url))))
+
+
+def live_address(url: str) -> str:
+    """The address of the page that an address at a web archive is a copy of; any other as it is."""
+    while found := _ARCHIVED.match(url):
+        rest = url[found.end() :]
+        url = f"https://{unquote(rest) if found[0].endswith(('f', 'F')) else rest}"
+    return url
 
 
 def _host(url: str) -> str:

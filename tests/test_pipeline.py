@@ -8,7 +8,7 @@ import json
 import pytest
 
 from agent.desk import replay
-from agent.domain import FailureKind, Label, SentenceStatus
+from agent.domain import FailureKind, Label, SentenceStatus, SourceKind
 from agent.errors import ConfigError, StoreError, TransientModelError
 from agent.events import ClaimDone, ClaimStarted, RunStarted, SentenceDone
 from agent.pipeline import verify_statement, verify_text
@@ -17,7 +17,7 @@ from agent.report.html import to_html
 from agent.report.markdown import to_markdown
 from agent.runlog import RunLog
 from tests.build import document
-from tests.desk import ARTICLE, answer, fake_desk
+from tests.desk import ARTICLE, SOURCES, answer, fake_desk
 
 
 def verify(folder, script=answer, work=verify_text, **options):
@@ -71,6 +71,23 @@ def test_the_same_again_asks_nobody(tmp_path):
 def test_another_setting_is_another_run(tmp_path, options):
     """All that can change a result is in the run's id."""
     assert verify(tmp_path)[0].run.id != verify(tmp_path, **options)[0].run.id
+
+
+def test_a_kind_that_counts_less_makes_the_verdict_less_sure(tmp_path):
+    """The same evidence; the other claims, whose sources are of no such kind, keep their confidence."""
+    sources = [
+        source.model_copy(update={"kind": SourceKind.PARTISAN} if source.id == "s1" else {}) for source in SOURCES
+    ]
+    alike, weighed = (
+        {
+            v.claim.text[:20]: v.verdict.confidence
+            for v in verify(tmp_path / name, sources=sources, **given)[0].verifications
+        }
+        for name, given in (("a", {}), ("b", {"kind_weights": {"partisan": 0.5}}))
+    )
+    burnt = "The mill in Norvik b"
+    assert weighed.pop(burnt) < alike.pop(burnt)
+    assert weighed == alike
 
 
 def test_two_runs_of_the_same_give_the_same_bytes(tmp_path):

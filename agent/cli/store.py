@@ -96,6 +96,7 @@ def search(
     query: str,
     store: opt.StoreOption = None,
     as_of: opt.AsOfOption = None,
+    undated: opt.UndatedOption = None,
     only: opt.OnlyOption = None,
     exclude: opt.ExcludeOption = None,
     k: Annotated[int, typer.Option("-k", metavar="N", min=1, max=100, help="Passages to show.")] = 5,
@@ -110,9 +111,9 @@ def search(
     from agent.stages.queries import plan_queries
     from agent.store.base import TimeLimit
 
-    chosen = {"as_of": as_of, "only": only or None, "exclude": exclude or None, "profile": "local"}
+    chosen = {"as_of": as_of, "undated": undated, "only": only or None, "exclude": exclude or None, "profile": "local"}
     settings = load_settings(chosen)
-    when = TimeLimit(as_of=settings.as_of, scope=settings.scope)
+    when = TimeLimit(as_of=settings.as_of, undated=settings.undated, scope=settings.scope)
     with _open(store) as opened:
         sources = StoreSources(opened, limit=k, when=when, reranker=reranker_of(settings))
         hits = sources.find(plan_queries(Claim(id=claim_id(query, None), text=query), round=1), frozenset())
@@ -163,7 +164,7 @@ def remove(document_id: str, store: opt.StoreOption = None) -> None:
 
 @app.command()
 def check(store: opt.StoreOption = None, json: opt.JsonOption = False) -> None:
-    """Prove that every passage can be found again, and mend what can be mended. Exit code 1: something is wrong."""
+    """Prove that every passage is in both indexes, search for a sample, mend what can be. Exit code 1: it is wrong."""
     with _open(store, write=True) as opened:
         report = opened.check()
     print(report.model_dump_json(indent=2) if json else report)

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from agent.domain import Anchor, Document, PartialDate, latest_day, short_hash, text_sha256
 from agent.errors import InputError
+from agent.ingest.markup import date_and_publisher
 from agent.ingest.mhtml import page_of
 
 if TYPE_CHECKING:
@@ -283,22 +284,20 @@ def _read_html(data: bytes, name: str) -> _Content:
     if not _HTML_START.match(data[:4096]):
         html = f"<html><body>{html}</body></html>"
     found = trafilatura.bare_extraction(
-        html,
-        include_comments=False,
-        with_metadata=True,
-        date_extraction_params={"original_date": True, "extensive_search": False, "max_date": "2100-01-01"},
+        html, include_comments=False, with_metadata=True, date_extraction_params={"extensive_search": False}
     )
     text = (found.text if found else "") or trafilatura.baseline(html)[1]
     if not text.strip():
         raise InputError(f"{name!r} is HTML without text: save the page as text or PDF")
     if found is None:
         return _Content(clean_text(text))
+    published, publisher = date_and_publisher(html)
     return _Content(
         clean_text(text),
         title=found.title or "",
         url=web_address(found.url),
-        publisher=found.sitename or None,
-        published=found.date,
+        publisher=publisher,
+        published=published,
         licence=found.license or None,
     )
 

@@ -47,6 +47,9 @@ _KINDS = {
     "magazine": SourceKind.NEWSPAPER,
     "academic": SourceKind.RESEARCH,
     "journal": SourceKind.RESEARCH,
+    "fact-check": SourceKind.FACT_CHECK,
+    "fact check": SourceKind.FACT_CHECK,
+    "factcheck": SourceKind.FACT_CHECK,
 } | {kind.value: kind for kind in SourceKind}
 
 
@@ -69,30 +72,51 @@ class _Entry(NamedTuple):
 
 def find_sources(paths: Sequence[Path]) -> tuple[tuple[Document, ...], tuple[Rejected, ...]]:
     """The documents in these files and folders, and what had to be left out."""
-    found = list(iterate_sources(paths))
-    return (
-        tuple(item for item in found if isinstance(item, Document)),
-        tuple(item for item in found if isinstance(item, Rejected)),
-    )
+    documents: dict[str, Document] = {}
+    rejected: list[Rejected] = []
+    for found in iterate_sources(paths):
+        if isinstance(found, Rejected):
+            rejected.append(found)
+        else:
+            documents[found.id] = found
+    return tuple(documents.values()), tuple(rejected)
 
 
 def iterate_sources(paths: Sequence[Path]) -> Iterator[Document | Rejected]:
     """Like `find_sources`, one at a time: in the order of the paths, in folders by name.
 
-    A document that comes again is given once; another text under an id that was seen is rejected.
+    A document that comes again is given again only when more is known of it then; another text, publisher, date or
+    address under an id that was seen is rejected.
     """
-    seen: dict[str, str] = {}
+    seen: dict[str, Document] = {}
     for found in _all(paths):
         if isinstance(found, Rejected):
             yield found
             continue
         path, line, document = found
-        if document.id not in seen:
-            seen[document.id] = document.sha256
-            yield document
-        elif seen[document.id] != document.sha256:
-            reason = f"id {document.id!r} was seen with another text: give each document its own id"
+        first = seen.get(document.id)
+        reason = first and _why_not_again(first, document)
+        if reason:
             yield Rejected(path=path, line=line, reason=reason)
+            continue
+        known = first.completed_by(document) if first else document.model_copy(update={"text": "", "anchors": ()})
+        if known != first:
+            seen[document.id] = known
+            yield known.model_copy(update={"text": document.text, "anchors": document.anchors})
+
+
+def _why_not_again(first: Document, document: Document) -> str | None:
+    """What of a document contradicts what was seen under its id before."""
+    if first.sha256 != document.sha256:
+        return f"id {document.id!r} was seen with another text: give each document its own id"
+    for name, word in (("publisher", "publisher"), ("published", "date"), ("url", "address")):
+        old, new = getattr(first, name), getattr(document, name)
+        if None not in (old, new) and old != new:
+            return (
+                f"the same text as document {document.id!r} with another {word} ({new!r}, first {old!r}): in a list of"
+                " documents give it an `id` of its own, or leave it out"
+            )
+    return None
 
 
 def _all(paths: Sequence[Path]) -> Iterator[Rejected | tuple[Path, int | None, Document]]:
@@ -112,10 +136,20 @@ def _files(path: Path) -> Iterator[Path | Rejected]:
     broken: list[OSError] = []
     for folder, folders, names in os.walk(path, onerror=broken.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+        yield from (_regular(Path(folder, name)) for name in sorted(names) if not name.startswith("."))
     for error in broken:
         reason = f"folder cannot be read ({error.strerror}): check its permissions"
         yield Rejected(path=Path(str(error.filename)), reason=reason)
+
+
+def _regular(path: Path) -> Path | Rejected:
+    """The file; a named pipe, which could keep us waiting for ever, a socket or a device is none."""
+    try:
+        is_odd = path.exists() and not path.is_file()
+    except OSError:  # said when it is opened
+        is_odd = False
+    reason = "no regular file but a pipe, socket or device: name it itself to read it"
+    return Rejected(path=path, reason=reason) if is_odd else path
 
 
 def _is_folder(path: Path) -> bool:

@@ -1,4 +1,6 @@
-"""Vectors that a user brings along: in the column `vector` of a JSONL file, or as rows of an NPY file beside it.
+"""Vectors that a user brings along: in the column `vector` of a JSONL or Parquet file, or as rows of an NPY file.
+
+The NPY file lies beside a JSONL file.
 
 They must be what the store's own embedder makes of the texts, computed elsewhere, for queries are embedded here: a few
 are made again and compared. A row is one passage; what has no vector of its own is embedded as ever.
@@ -15,11 +17,12 @@ import numpy as np
 from agent.domain import text_sha256
 from agent.errors import InputError
 from agent.ingest.chunk import cut_passages
+from agent.ingest.parquet import read_parquet
 from agent.ingest.sources import document_of
 from agent.small.base import Embedder, Vectors
 from agent.small.titled import TitledEmbedder
 
-_LISTS = frozenset({".jsonl", ".ndjson"})
+_LISTS = frozenset({".jsonl", ".ndjson", ".parquet"})
 _COMPARED = 3
 """Vectors made again."""
 _ALIKE = 0.95
@@ -86,6 +89,23 @@ def with_given(embedder: Embedder, paths: Sequence[Path]) -> Embedder:
 
 def _rows(path: Path) -> Iterator[tuple[int, str, Vectors]]:
     """Line, text of the one passage, and vector of the rows that have one; rows that are no use are passed over."""
+    for line, item, vector in _of_parquet(path) if path.suffix.lower() == ".parquet" else _of_lines(path):
+        text = None if vector is None else _passage(path, line, item)
+        if text is not None:
+            yield line, text, _numbers(path, line, vector)
+
+
+def _of_parquet(path: Path) -> Iterator[tuple[int, object, object]]:
+    try:
+        for number, row in enumerate(read_parquet(path), start=1):
+            if "vector" not in row:
+                return
+            yield number, row, row["vector"]
+    except InputError:  # it is listed with its reason when the sources are read
+        return
+
+
+def _of_lines(path: Path) -> Iterator[tuple[int, object, object]]:
     beside = path.with_suffix(".npy")
     table = _table(beside) if beside.is_file() else None
     number = 0
@@ -96,14 +116,21 @@ def _rows(path: Path) -> Iterator[tuple[int, str, Vectors]]:
             number += 1
             if table is not None and number > len(table):
                 raise InputError(f"{str(beside)!r} has {len(table)} rows, fewer than {str(path)!r} has lines")
-            if table is None and '"vector"' not in content:
-                continue
-            text = _passage(path, line, content)
-            if text is not None:
-                row = json.loads(content).get("vector") if table is None else table[number - 1]
-                yield line, text, _numbers(path, line, row)
+            if table is not None:
+                yield line, _loaded(content), table[number - 1]
+            elif '"vector"' in content:
+                item = _loaded(content)
+                yield line, item, item.get("vector") if isinstance(item, dict) else None
     if table is not None and number < len(table):
         raise InputError(f"{str(beside)!r} has {len(table)} rows, {str(path)!r} {number} lines: give one for each")
+
+
+def _loaded(content: str) -> object:
+    """None when it is no JSON: that is listed with its reason when the sources are read."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _table(path: Path) -> Vectors:
@@ -118,10 +145,10 @@ def _table(path: Path) -> Vectors:
     return found
 
 
-def _passage(path: Path, line: int, content: str) -> str | None:
+def _passage(path: Path, line: int, item: object) -> str | None:
     try:
-        passages = cut_passages(document_of(json.loads(content)))
-    except (ValueError, RecursionError, InputError):  # it is listed with its reason when the sources are read
+        passages = cut_passages(document_of(item))
+    except InputError:  # it is listed with its reason when the sources are read
         return None
     if len(passages) != 1:
         raise InputError(

@@ -21,6 +21,7 @@ from agent.domain import (
     Evidence,
     Label,
     Result,
+    SourceKind,
     Stance,
     Verdict,
     Verification,
@@ -285,6 +286,7 @@ def _source(quote: Quote) -> str:
     if document is None:
         return f"document {escape(quote.citation.document_id)}"
     facts = [document.publisher or "publisher unknown", document.published or "date unknown"]
+    facts += [] if document.kind is SourceKind.OTHER else [document.kind.value]
     return ", ".join([_link(document), *(escape(fact) for fact in facts)])
 
 

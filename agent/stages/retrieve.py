@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from agent.domain import Document, Hit, Passage, Purpose, Query, latest_day, normalise, short_hash
+from agent.scope import live_address
 from agent.store.base import PassageStore, TimeLimit
 from agent.text import visible
 
@@ -37,7 +38,6 @@ _HOST = re.compile(r"(?:[\w-]+\.)+[a-z]{2,}")
 _SHARED_HOSTS = ("blogspot.com", "github.io", "medium.com", "substack.com", "wordpress.com")
 """Hosts of many publishers, told apart by the name before."""
 _SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "gob", "gov", "gouv", "mil", "net", "org"})
-_ARCHIVED = re.compile(r"^https?://web\.archive\.org/web/[^/]+/(?=https?://)", re.IGNORECASE)
 
 _Shingles = frozenset[tuple[str, ...]]
 
@@ -234,7 +234,7 @@ def publisher_key(document: Document) -> str:
 def _domain(url: str) -> str:
     """The part of a host that is registered by one owner, by rule of thumb: `www.bbc.co.uk` is `bbc.co.uk`."""
     try:
-        host = (urlsplit(_ARCHIVED.sub("", url)).hostname or "").rstrip(".").removeprefix("www.")
+        host = (urlsplit(live_address(url)).hostname or "").rstrip(".").removeprefix("www.")
     except ValueError:  # brackets that are no IPv6 address
         return ""
     labels = host.split(".")

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -44,6 +44,9 @@ _ANY_TIME = TimeLimit()
 
 class Store:
     """A passage store on disk; open it with `Store.open`. Searches may come from many threads, writes from one."""
+
+    synced_at_once: ClassVar[int] = 5000
+    """Vectors in memory while the dense index is put in step; what is killed goes on after those that were done."""
 
     def __init__(self, record: RecordStore, dense: DenseIndex, embedder: Embedder, *, write: bool) -> None:
         self._record = record
@@ -130,7 +133,8 @@ class Store:
     def add(self, items: Iterable[Item], *, progress: Callable[[int], None] = lambda _: None) -> AddReport:
         """Add documents with their passages; the same again changes nothing, another text replaces the old.
 
-        What was mended of a document by `edit` stays mended.
+        What was mended of a document by `edit` stays mended. Of one that is named by its text a copy of which less is
+        known takes nothing away.
 
         `progress` is told how many more passages are done.
 
@@ -172,8 +176,7 @@ class Store:
             raise InputError(f"published {edit.published!r} is no date of the calendar: give another") from error
         passages = self._record.passages_of(document_id)
         entry = self._entry_of(mended, passages, is_new=mended.title != document.title)
-        self._record.save_edit(document_id, earlier.and_then(edit).model_dump_json(exclude_unset=True))
-        self._record.put([entry])
+        self._record.put([entry], {document_id: earlier.and_then(edit).model_dump_json(exclude_unset=True)})
         self._sync()
         return mended
 
@@ -204,11 +207,18 @@ class Store:
         return self._heal()
 
     def check(self) -> CheckReport:
-        """Prove that every passage can be found again; heals the dense index when opened to write."""
+        """Prove that every passage is in both indexes, and search for some; heals the dense one if open to write."""
         healed = self._heal() if self._write else 0
-        problems = [*self._record.damage(), *self._differences(), *self._wrong_slices(), *self._lost_in_search()]
-        documents, passages = self._record.counts()
-        return CheckReport(documents=documents, passages=passages, healed=healed, problems=tuple(problems))
+        ids = self._record.passage_ids()
+        sample = ids[:: max(len(ids) // _SAMPLE, 1)]
+        problems = [*self._record.damage(), *self._differences(), *self._wrong_slices(), *self._lost_in_search(sample)]
+        return CheckReport(
+            documents=self._record.counts()[0],
+            passages=len(ids),
+            searched=len(sample),
+            healed=healed,
+            problems=tuple(problems),
+        )
 
     def _nearest(self, query: Vectors, *, limit: int, when: TimeLimit) -> Sequence[str]:
         """Ids nearest to the query: from the dense index while it gives enough, else compared one by one."""
@@ -236,6 +246,9 @@ class Store:
         return vector
 
     def _mended(self, items: Sequence[Item]) -> Sequence[Item]:
+        """With what is known of the same text already, and what was mended by hand."""
+        held = self._record.documents([document.id for document, _ in items if document.is_named_by_text])
+        items = [(d.completed_by(held[d.id]) if d.id in held else d, passages) for d, passages in items]
         edits = self._record.edits([document.id for document, _ in items])
         read = {id_: Edit.model_validate_json(json) for id_, json in edits.items()}
         return [(read[d.id].of(d) if d.id in read else d, passages) for d, passages in items]
@@ -268,9 +281,11 @@ class Store:
     def _sync(self) -> int:
         """Write what is pending to the dense index: first out, then in, so that a crash between does no harm."""
         ids = self._record.pending()
-        self._dense.remove(ids)
-        self._dense.add(*self._record.vectors(ids, when=_ANY_TIME))
-        self._record.settle(ids)
+        for start in range(0, len(ids), self.synced_at_once):
+            part = ids[start : start + self.synced_at_once]
+            self._dense.remove(part)
+            self._dense.add(*self._record.vectors(part, when=_ANY_TIME))
+            self._record.settle(part)
         return len(ids)
 
     def _heal(self) -> int:
@@ -288,10 +303,8 @@ class Store:
                 if passage.span.of(document.text) != passage.text:
                     yield f"passage {passage.id!r} is not the text of its span in document {document.id!r}"
 
-    def _lost_in_search(self) -> Iterator[str]:
-        """Passages of a sample that the dense index does not find by their own vector."""
-        ids = self._record.passage_ids()
-        sample = ids[:: max(len(ids) // _SAMPLE, 1)]
+    def _lost_in_search(self, sample: Sequence[str]) -> Iterator[str]:
+        """Those that the dense index does not find by their own vector."""
         for id_, vector in zip(*self._record.vectors(sample, when=_ANY_TIME), strict=True):
             found = self._dense.query(vector, _FEWEST)
             _, others = self._record.vectors(found, when=_ANY_TIME)

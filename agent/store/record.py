@@ -10,7 +10,7 @@ import hashlib
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -106,9 +106,14 @@ class RecordStore:
         """Fingerprint of each of these documents that is held."""
         return dict(self._rows_of("SELECT id, fingerprint FROM documents WHERE id IN ({})", ids))
 
-    def put(self, entries: Sequence[Entry]) -> None:
-        """Write documents in one transaction, in place of any with the same id; their passages are pending."""
+    def put(self, entries: Sequence[Entry], edits: Mapping[str, str] | None = None) -> None:
+        """Write documents in one transaction, in place of any with the same id; their passages are pending.
+
+        What was mended of a document, as JSON by its id, is kept in place of what was kept before.
+        """
         with self._transaction() as db:
+            names = {_EDIT + id_: json for id_, json in (edits or {}).items()}
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", names.items())
             for entry in entries:
                 _delete(db, entry.document.id)
                 _insert(db, entry)
@@ -124,11 +129,6 @@ class RecordStore:
         names = [_EDIT + id_ for id_ in ids]
         rows = self._rows_of("SELECT name, value FROM meta WHERE name IN ({})", names)
         return {name.removeprefix(_EDIT): value for name, value in rows}
-
-    def save_edit(self, document_id: str, json: str) -> None:
-        """Keep what was mended of a document, in place of what was kept before."""
-        with self._transaction() as db:
-            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_EDIT + document_id, json))
 
     def documents(self, ids: Sequence[str]) -> dict[str, Document]:
         """The documents with these ids; unknown ids are left out."""

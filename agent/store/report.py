@@ -18,6 +18,8 @@ class CheckReport(Data):
 
     documents: int
     passages: int
+    searched: int
+    """So many passages, a sample of a large store, were searched for by their vectors; all were looked for by id."""
     healed: int
     """Passages whose place in the dense index was put right."""
     problems: tuple[str, ...]
@@ -29,6 +31,8 @@ class CheckReport(Data):
         return not self.problems
 
     def __str__(self) -> str:
-        counts = f"{self.documents} documents, {self.passages} passages"
-        healed = f", {self.healed} of them put right in the dense index" if self.healed else ""
-        return "\n".join([f"{counts}{healed}: {'all found again' if self.ok else 'problems'}", *self.problems])
+        counts = f"{self.documents} documents, {self.passages} passages, {self.searched} of them searched for"
+        healed = f", {self.healed} put right in the dense index" if self.healed else ""
+        if self.ok:
+            return f"{counts}{healed}: all found again"
+        return "\n".join([f"{counts}{healed}: problems", *self.problems, "mend this with `factdesk store rebuild`"])

@@ -32,7 +32,7 @@ def test_a_store_can_be_filled_read_searched_mended_and_emptied(desk):
     checked = desk.run("store", "check", "--json").json
     assert (checked["documents"], checked["problems"]) == (4, [])
     assert desk.run("store", "rebuild").out == "4 passages indexed again\n"
-    assert desk.run("store", "check").out == "4 documents, 4 passages: all found again\n"
+    assert desk.run("store", "check").out == "4 documents, 4 passages, 4 of them searched for: all found again\n"
     assert desk.run("store", "remove", "s3").out == "removed s3\n"
     again = desk.run("store", "remove", "s3")
     assert (again.code, again.out) == (2, "")
@@ -71,6 +71,10 @@ def test_provenance_is_mended_and_stays_so(desk):
     assert shown["text"] == "The Norvik mill made 400 tons of flour in 2018."
     early = desk.run("store", "search", "flour", "--as-of", "2019-12-31", "--json").json
     assert "s3" not in {hit["passage"]["document_id"] for hit in early}
+    kept = desk.run("store", "search", "flour", "--as-of", "2019-12-31", "--undated", "keep", "--json").json
+    assert "s3" in {hit["passage"]["document_id"] for hit in kept}
+    desk.write("factdesk.toml", 'undated = "keep"\n')
+    assert desk.run("store", "search", "flour", "--as-of", "2019-12-31", "--json").json == kept
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,10 @@ def test_odd_id_is_hashed(tmp_path, given):
         ("primary/official", "official"),
         ("NGO", "ngo"),
         ("Wire", "wire"),
+        ("Fact-check", "fact_check"),
+        ("fact check", "fact_check"),
+        ("factcheck", "fact_check"),
+        ("fact_check", "fact_check"),
         ("blog", "other"),
         (None, "other"),
         (["wire"], "other"),
@@ -170,6 +175,34 @@ def test_same_id_twice(tmp_path):
     assert "id 'a' was seen with another text" in rejected[0].reason
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "word"),
+    [
+        ("publisher", "Orsk Daily", "publisher"),
+        ("published", "2016-05-03", "date"),
+        ("url", "https://orsk.example/1", "address"),
+    ],
+)
+def test_the_same_text_from_elsewhere_is_said_to_be_left_out(tmp_path, field, value, word):
+    """Two publishers of one text would else be one in silence; with ids of their own both are taken."""
+    row = {"text": "It rained.", "publisher": "Courier", "published": "2016", "url": "https://courier.example/1"}
+    documents, rejected = find_sources([jsonl(tmp_path, row, row, row | {field: value})])
+    assert [document.publisher for document in documents] == ["Courier"]
+    assert [item.line for item in rejected] == [3]
+    assert f"the same text as document {documents[0].id!r} with another {word} ({value!r}" in rejected[0].reason
+    assert "give it an `id` of its own" in rejected[0].reason
+    both = jsonl(tmp_path, row | {"id": "a"}, row | {"id": "b", field: value})
+    assert [len(found) for found in find_sources([both])] == [2, 0]
+
+
+def test_copies_of_which_less_is_known_hide_nothing(tmp_path):
+    """What one says and the other does not is put together, whichever comes first."""
+    bare, dated = {"text": "It rained."}, {"text": "It rained.", "published": "2016", "kind": "wire"}
+    for rows in ([bare, dated, bare], [dated, bare, dated]):
+        found = only(jsonl(tmp_path, *rows))
+        assert (found.published, found.kind, found.text) == ("2016", SourceKind.WIRE, "It rained.")
+
+
 def test_json_list(tmp_path):
     """A JSON file holds a list of documents, or one."""
     path = tmp_path / "a.json"
@@ -242,6 +275,19 @@ def test_folder(tmp_path):
     assert documents[0].id == short_hash("document", documents[0].sha256)
     assert [(item.path.name, item.line) for item in rejected] == [("f.png", None)]
     assert "unknown format '.png'" in rejected[0].reason
+
+
+def test_a_named_pipe_in_a_folder_keeps_nobody_waiting(tmp_path):
+    """It is listed, and so is a link to it; links to files are followed as ever."""
+    os.mkfifo(tmp_path / "a.txt")
+    (tmp_path / "b.txt").symlink_to(tmp_path / "a.txt")
+    (tmp_path / "c.txt").write_text("It rained.", encoding="utf-8")
+    (tmp_path / "d.txt").symlink_to(tmp_path / "c.txt")
+    (tmp_path / "e.txt").symlink_to(tmp_path / "gone.txt")
+    documents, rejected = find_sources([tmp_path])
+    assert [document.text for document in documents] == ["It rained."]
+    assert [item.path.name for item in rejected] == ["a.txt", "b.txt", "e.txt"]
+    assert ["no regular file" in item.reason for item in rejected] == [True, True, False]
 
 
 def test_missing(tmp_path):

@@ -80,6 +80,34 @@ def test_a_row_without_a_vector_is_embedded(tmp_path):
     assert embedder.asked[-1] == "Plain."
 
 
+@pytest.mark.parametrize("text", ["Plain.", " ".join(["It rained all day."] * 90)])
+def test_a_vector_that_is_null_is_none(tmp_path, text):
+    """As a table writes a missing value; the others are taken."""
+    path, embedder = write(tmp_path, [*with_vectors(), {"text": text, "vector": None}]), Counting()
+    with_given(embedder, [path]).embed([*TEXTS, text])
+    assert embedder.asked == [*TEXTS, text]  # the first three to be compared
+
+
+def test_a_column_of_a_parquet_file(tmp_path):
+    """As of a JSONL file, with missing ones; a file that is broken, or has no such column, is left to the reading."""
+    pa = pytest.importorskip("pyarrow")
+    write_table = pytest.importorskip("pyarrow.parquet").write_table
+    rows = [*with_vectors(scale=3), {"text": "Plain.", "vector": None}]
+    path, embedder = tmp_path / "sources.parquet", Counting()
+    write_table(pa.Table.from_pylist(rows), path)
+    with Store.open(tmp_path / "store", with_given(embedder, [path]), write=True, create=True) as store:
+        ingest([path], store, listener=lambda _: None)
+        assert len(store.list()) == 4
+    assert embedder.asked == [*TEXTS, "Plain."]  # the first three once, to be compared
+    path.write_bytes(b"PAR1")
+    assert with_given(embedder, [path]) is embedder
+    write_table(pa.Table.from_pylist([{"text": "Plain."}]), path)
+    assert with_given(embedder, [path]) is embedder
+    write_table(pa.Table.from_pylist([{"text": "Plain.", "vector": [1.0, 2.0]}]), path)
+    with pytest.raises(InputError, match=r"sources\.parquet:1.*\(2,\).*384"):
+        with_given(embedder, [path])
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [

@@ -30,7 +30,7 @@ def test_tells_everything():
             assert verification.verdict.justification in text
     for part in (
         "✗ Refuted**, confidence 95%; 3 documents, 2 independent origins",
-        "[Brenholm grain terminal opens late](<https://sources.example/wire?a=1&b=2>), Nordwire, 2031-05-04",
+        "[Brenholm grain terminal opens late](<https://sources.example/wire?a=1&b=2>), Nordwire, 2031-05-04, wire, characters",
         "the claim says 61 million crowns, the source says 87 million crowns",
         "Counter-evidence: supports the claim",
         "**! Failed** in stage judge (transient): The server did not answer",

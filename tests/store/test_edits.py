@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import date
 
 import pytest
@@ -75,6 +77,17 @@ def test_removing_a_document_forgets_its_edit(store):
     store.edit(MAYOR.id, Edit(published="2014"))
     store.remove(MAYOR.id)
     store.add(ITEMS)
+    assert store.documents([MAYOR.id])[MAYOR.id] == MAYOR
+
+
+def test_an_edit_that_breaks_off_leaves_nothing_behind(store, tmp_path):
+    """Document and edit are written together or not at all: a later add must not bring half an edit to light."""
+    with closing(sqlite3.connect(tmp_path / "store" / "record.sqlite")) as other:
+        other.execute("CREATE TRIGGER full BEFORE INSERT ON documents BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
+        with pytest.raises(StoreError, match="disk is full"):
+            store.edit(MAYOR.id, Edit(published="2014"))
+        other.execute("DROP TRIGGER full")
+    assert store.add(ITEMS) == AddReport(unchanged=4)
     assert store.documents([MAYOR.id])[MAYOR.id] == MAYOR
 
 

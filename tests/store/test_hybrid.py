@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from agent.domain import Span
+from agent.domain import Document, SourceKind, Span, short_hash, text_sha256
 from agent.errors import InputError, StoreError
 from agent.store.base import TimeLimit
 from agent.store.hybrid import AddReport, Store, rebuild_store
@@ -202,11 +202,23 @@ def test_a_check_finds_and_a_writer_mends(folder):
         assert not report.ok
         assert f"passage {lost!r} is not in the dense index" in report.problems
         assert "'stray'" in str(report)
+        assert str(report).splitlines()[-1] == "mend this with `factdesk store rebuild`"
         assert store.search_dense("bridge closed repairs", limit=1, when=ANY)
     with Store.open(folder, EMBEDDER, write=True) as store:
         report = store.check()
         assert (report.ok, report.healed, report.documents, report.passages) == (True, 2, len(ITEMS), N_PASSAGES)
-        assert "all found again" in str(report)
+        assert str(report) == (
+            f"{len(ITEMS)} documents, {N_PASSAGES} passages, {N_PASSAGES} of them searched for, 2 put right in the dense"
+            " index: all found again"
+        )
+
+
+def test_a_check_says_how_many_passages_of_a_large_store_it_searched_for(tmp_path):
+    """All are looked for by id; a search for each would take hours."""
+    items = [item_of(f"doc {n}", f"House {n} has {n} windows.") for n in range(250)]
+    with Store.open(tmp_path, EMBEDDER, write=True, create=True) as store:
+        store.add(items)
+        assert str(store.check()) == "250 documents, 250 passages, 50 of them searched for: all found again"
 
 
 def test_a_check_finds_a_vector_that_is_not_the_passages_own(folder):
@@ -218,8 +230,59 @@ def test_a_check_finds_a_vector_that_is_not_the_passages_own(folder):
         store._dense.remove(first)
         store._dense.add(first, -vectors)
         store._dense.add(crowd, np.repeat(np.ones((1, 64), dtype=np.float32), len(crowd), axis=0))
-        assert any("own vector" in problem for problem in store._lost_in_search())
+        assert any("own vector" in problem for problem in store._lost_in_search(ids))
         store.rebuild()
+        assert store.check().ok
+
+
+class SmallSteps(Store):
+    """Puts the dense index in step two vectors at a time."""
+
+    synced_at_once = 2
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+class Dying:
+    """A dense index that takes so many calls of `add`, notes how long each is, and then dies."""
+
+    def __init__(self, index, calls):
+        self._index = index
+        self._calls = calls
+        self.added = []
+
+    def __getattr__(self, name):
+        return getattr(self._index, name)
+
+    def add(self, ids, vectors):
+        if len(self.added) == self._calls:
+            raise KilledError
+        self.added.append(len(ids))
+        self._index.add(ids, vectors)
+
+
+def test_a_rebuild_goes_through_the_vectors_in_steps(folder):
+    """So that a large store needs no more memory than a small one; all are found afterwards."""
+    with SmallSteps.open(folder, EMBEDDER, write=True) as store:
+        store._dense = Dying(store._dense, calls=N_PASSAGES)
+        assert store.rebuild() == N_PASSAGES
+        assert store._dense.added == [2] * (N_PASSAGES // 2) + [1] * (N_PASSAGES % 2)
+        assert store.check().ok
+
+
+def test_a_rebuild_that_was_killed_goes_on_where_it_was(folder):
+    """What a step has done is settled, and the next writer does the rest alone."""
+    with SmallSteps.open(folder, EMBEDDER, write=True) as store:
+        store._dense = Dying(store._dense, calls=1)
+        with pytest.raises(KilledError):
+            store.rebuild()
+        assert store._dense.count() == 2
+        assert len(store._record.pending()) == N_PASSAGES - 2
+        assert not store._dense.ids() & set(store._record.pending())
+    with Store.open(folder, EMBEDDER, write=True) as store:
+        assert store._record.pending() == []
         assert store.check().ok
 
 
@@ -270,3 +333,21 @@ def test_searches_from_many_threads_agree(folder):
             (pool.submit(store.search_lexical, "ferry", limit=3, when=ANY), expected[1]) for _ in range(20)
         ]
         assert all(job.result() == result for job, result in jobs)
+
+
+def test_an_undated_copy_does_not_hide_a_dated_page(tmp_path):
+    """Of documents named by their text what is known is kept, whichever was added first; a given id means what it says."""
+    text = "The bridge at Velm was closed."
+    fields = {"text": text, "sha256": text_sha256(text)}
+    bare = Document(id=short_hash("document", fields["sha256"]), **fields)
+    known = {"published": "2016", "publisher": "Courier", "url": "https://courier.example/1", "kind": SourceKind.WIRE}
+    page = bare.model_copy(update=known)
+    for number, (first, second) in enumerate([(bare, page), (page, bare)]):
+        with Store.open(tmp_path / str(number), EMBEDDER, write=True, create=True) as store:
+            store.add([(first, ())])
+            store.add([(second, ())])
+            assert store.documents([bare.id]) == {bare.id: page}
+            own = page.model_copy(update={"id": "own"})
+            store.add([(own, ())])
+            store.add([(own.model_copy(update={"published": None}), ())])
+            assert store.documents(["own"])["own"].published is None

@@ -18,13 +18,14 @@ ITEMS = (
     ),
     item_of("b", "The bridge at Velm closed early.", kind=SourceKind.PARTISAN, url="https://news.rant.example/x"),
     item_of("c", "The bridge at Velm held.", kind=SourceKind.OFFICIAL, publisher="The  Town Hall"),
+    item_of("d", "No, the bridge at Velm did not fall.", kind=SourceKind.FACT_CHECK, publisher="Checkers"),
 )
-IDS = {name: item[0].id for name, item in zip("abc", ITEMS, strict=True)}
+IDS = {name: item[0].id for name, item in zip("abcd", ITEMS, strict=True)}
 
 
 @pytest.fixture(params=["memory", "disk"])
 def store(request, tmp_path):
-    """Both kinds of store with three documents."""
+    """Both kinds of store with four documents."""
     if request.param == "memory":
         yield MemoryStore(ITEMS, embedder=EMBEDDER)
         return
@@ -37,11 +38,12 @@ def store(request, tmp_path):
 @pytest.mark.parametrize(
     ("scope", "seen"),
     [
-        (Scope(), "abc"),
-        (Scope(exclude=("kind:partisan",)), "ac"),
-        (Scope(exclude=("domain:rant.example",)), "ac"),
-        (Scope(exclude=("domain:ant.example",)), "abc"),
-        (Scope(exclude=("domain:WWW.wire.example", "publisher:the town hall")), "b"),
+        (Scope(), "abcd"),
+        (Scope(exclude=("kind:fact_check",)), "abc"),
+        (Scope(exclude=("kind:partisan", "kind:fact_check")), "ac"),
+        (Scope(exclude=("domain:rant.example",)), "acd"),
+        (Scope(exclude=("domain:ant.example",)), "abcd"),
+        (Scope(exclude=("domain:WWW.wire.example", "publisher:the town hall")), "bd"),
         (Scope(only=("kind:wire", "kind:official")), "ac"),
         (Scope(only=("kind:wire", "kind:official"), exclude=(f"id:{IDS['a']}",)), "c"),
         (Scope(only=("id:nothing",)), ""),
@@ -94,6 +96,36 @@ def test_a_term_that_is_none_is_refused(term, said):
     """With its value and what to write."""
     with pytest.raises(ValueError, match=said):
         Scope(exclude=(term,))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://web.archive.org/web/2016/https://factcheck.example/x",
+        "http://web.archive.org/web/20160920101500id_/http://www.factcheck.example:80/x",
+        "https://web.archive.org/web/https://de.factcheck.example/x",
+        "https://web.archive.org/web/2016/factcheck.example/x",
+        "https://web.archive.org/web/2016/https:/factcheck.example/x",
+        "https://web.archive.org/web/2016/https%3A%2F%2Ffactcheck.example%2Fx",
+        "https://archive.org/wayback/2016/https://factcheck.example/x",
+        "https://archive.ph/2016.09.20-101500/https://factcheck.example/x",
+        "https://archive.today/newest/https://factcheck.example/x",
+        "https://arquivo.pt/wayback/2016/https://factcheck.example/x",
+        "https://archive.is/2017/https://web.archive.org/web/2016/https://factcheck.example/x",
+    ],
+)
+def test_an_archived_copy_has_the_domain_of_its_page(url):
+    """Else a block-list would let in what it names; the archive's own domain can still be named, too."""
+    facts = Facts("x", "other", None, url)
+    assert not Scope(exclude=("domain:factcheck.example",)).admits(facts)
+    assert not Scope(exclude=(f"domain:{url.split('/')[2]}",)).admits(facts)
+    assert Scope(exclude=("domain:check.example",)).admits(facts)
+
+
+def test_other_addresses_at_an_archive_are_its_own():
+    """A page about the archive, and an address that merely carries another one as a value."""
+    for url in ("https://archive.org/details/book", "https://archive.org/search?q=https://factcheck.example/x"):
+        assert Scope(exclude=("domain:factcheck.example",)).admits(Facts("x", "other", None, url))
 
 
 def test_an_address_that_is_none_has_no_domain():

@@ -280,7 +280,7 @@ def _state_of(batch: openai.types.Batch) -> BatchState:
         id=batch.id,
         status=batch.status,
         files=tuple(one for one in (batch.output_file_id, batch.error_file_id) if one),
-        code=next((fault.code for fault in faults if fault.code), ""),
+        code=short(next((fault.code for fault in faults if fault.code), "")),
         reason="; ".join(f"line {fault.line}: {short(fault.message)}" for fault in faults[:3]),
     )
 

@@ -39,6 +39,8 @@ _ENVIRONMENT = {
     "FACTDESK_TIMEOUT": "timeout",
 }
 _ADDRESS_EXAMPLE = "http://127.0.0.1:8000/v1"
+_SECRET_NAMES = ("_API_KEY", "_TOKEN", "_SECRET")
+"""How the variables end in which other providers and tools have their keys."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _RESULT_FIELDS = (
     "as_of",
@@ -200,13 +202,18 @@ def load_settings(
 
 
 def known_secrets(environ: dict[str, str] | None = None, folder: Path | None = None) -> tuple[str, ...]:
-    """The keys in environment and settings file, for those who must not write them; a broken file has none."""
+    """The keys in environment and settings file, for those who must not write them; a broken file has none.
+
+    Stand-ins such as `none` are no keys.
+    """
     env = dict(os.environ) if environ is None else environ
     try:
         values = _from_file(env, folder)
     except ConfigError:
         values = {}
-    return tuple(str(key) for key in (env.get("OPENAI_API_KEY"), values.get("api_key")) if key)
+    ours = (env.get("OPENAI_API_KEY"), values.get("api_key"), env.get("FACTDESK_TOKEN"))
+    others = (value for name, value in env.items() if name.endswith(_SECRET_NAMES) and len(value) >= 12)
+    return tuple(dict.fromkeys([*(str(key) for key in ours if len(str(key or "")) >= 6), *others]))
 
 
 def _first_fault(error: ValidationError, env: dict[str, str], overrides: dict[str, Any]) -> str:
@@ -297,6 +304,25 @@ def _guess_profile(values: dict[str, Any]) -> Profile:
 def is_here(address: str) -> bool:
     """Whether a server is on this machine: then no proxy of the environment may lead calls astray."""
     return urlsplit(address).hostname in {"127.0.0.1", "localhost", "::1"}
+
+
+def refuse_socks(address: str | None) -> None:
+    """Say it when a proxy of the environment that we cannot use would be asked for a server; None: that of OpenAI.
+
+    Raises:
+        ConfigError: it speaks SOCKS.
+    """
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(address or "https://api.openai.com")
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
+    host = parts.hostname or ""
+    if proxy.lower().startswith("socks") and not is_here(address or "") and not proxy_bypass(host):
+        raise ConfigError(
+            f"the proxy of the environment for {host!r} speaks SOCKS, which the model client does not: set"
+            f" {parts.scheme.upper()}_PROXY to an http proxy, or unset ALL_PROXY and {parts.scheme.upper()}_PROXY"
+        )
 
 
 def run_dir_of(given: Path | None) -> Path:

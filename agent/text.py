@@ -27,17 +27,25 @@ _LOOK_ALIKES = str.maketrans(
     "aeopcyxijsdhlABEKMHOPCTYXIJSoABEZHIKMNOPTYX",
 )
 """Cyrillic and Greek letters that nobody tells from Latin ones."""
-_TAG = re.compile(r"<(?=/?p\d|\|)")
+_TAG = re.compile(r"<(?=/?p\d|[|\uff5c]|/?s>|</?SYS>>|/?(?:start|end)_of_turn>|[be]os>)|\[(?=/?INST\])")
+"""Where one of our tags begins, or a control token of a family of models."""
+_BROKEN = "‹"
 
 
 def as_data(text: str) -> str:
     """One line of outside text that cannot be taken for our own marks or for control tokens of a model.
 
     White space is made single blanks; control, format, tag and bidirectional characters are dropped; the opening of
-    our passage tags and of control tokens such as `<|im_start|>` is broken; straight double quotation marks become
-    curly ones, which a small model can repeat inside JSON.
+    our passage tags and of control tokens such as `<|im_start|>` or `[INST]` is broken; straight
+    double quotation marks become curly ones, which a small model can repeat inside JSON.
     """
-    return _TAG.sub("‹", visible(text)).replace('"', "”")
+    return _TAG.sub(_BROKEN, visible(text)).replace('"', "”")
+
+
+def as_own(text: str) -> str:
+    """What a model said itself, to be sent back to it: lines and quotation marks stay, all else is as in `as_data`."""
+    kept = (char for char in text if char in "\n\t" or unicodedata.category(char)[0] != "C")
+    return _TAG.sub(_BROKEN, "".join(kept))
 
 
 def visible(text: str) -> str:

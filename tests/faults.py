@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from pathlib import Path
 
-import pytest
-
-_FILE = Path(__file__).parents[2] / "shared" / "tools" / "fault_llm.py"
+from tests.shared import require
 
 
 def fault_server(faults=(), **options):
     """A `FaultServer` context manager, or a skip with the reason."""
-    if not _FILE.is_file():
-        pytest.skip("the fault-injecting server (shared/tools/fault_llm.py) is not beside this checkout")
+    file = require("tools/fault_llm.py")
     if "fault_llm" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("fault_llm", _FILE)
+        spec = importlib.util.spec_from_file_location("fault_llm", file)
         module = importlib.util.module_from_spec(spec)
         sys.modules["fault_llm"] = module
         spec.loader.exec_module(module)

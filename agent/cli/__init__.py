@@ -16,6 +16,7 @@ from agent.cli import eval as evaluation
 from agent.cli.doctor import doctor
 from agent.cli.logs import start_logging
 from agent.errors import AgentError
+from agent.masking import masked
 
 
 class _Commands(TyperGroup):
@@ -62,6 +63,13 @@ def _secrets() -> tuple[str, ...]:
     return known_secrets()
 
 
+def _complain(said: str) -> None:
+    """An error may hold words of a server or a file."""
+    from agent.cli.view import plain
+
+    print(plain(f"factdesk: {masked(said, _secrets())}"), file=sys.stderr)
+
+
 def main() -> None:
     """Run a command; errors are one sentence on stderr: exit 2 for input and settings, 130 after Ctrl-C."""
     start_logging(_secrets, level=logging.DEBUG if os.environ.get("FACTDESK_DEBUG") else logging.CRITICAL)
@@ -71,11 +79,10 @@ def main() -> None:
     try:
         app(prog_name="factdesk")
     except AgentError as error:
-        print(f"factdesk: {error}", file=sys.stderr)
+        _complain(str(error))
         raise SystemExit(2) from None
     except Exception as error:
         if os.environ.get("FACTDESK_DEBUG"):
             raise
-        text = f"factdesk: a defect of factdesk itself ({type(error).__name__}: {error}); FACTDESK_DEBUG=1 shows where"
-        print(text, file=sys.stderr)
+        _complain(f"a defect of factdesk itself ({type(error).__name__}: {error}); FACTDESK_DEBUG=1 shows where")
         raise SystemExit(70) from None

@@ -25,7 +25,7 @@ from agent.batch.left import estimate, measured, sample_places
 from agent.batch.results import write_results
 from agent.batch.run import Desk, Plan, Progress, journal_of, run_batch, run_on_loop
 from agent.cli.batch_view import batch_view
-from agent.cli.view import progress_view
+from agent.cli.view import plain, progress_view
 from agent.desk import embedder_of
 from agent.errors import AgentError, ConfigError
 from agent.ingest.private import open_store
@@ -224,6 +224,6 @@ def _say_end(progress: Progress, counts: dict[str, int], written: tuple[Path, ..
         print(f"written: {path}", file=sys.stderr)
     if progress.stopped:
         text = f"factdesk: stopped, because {progress.stopped}; the same command goes on from there"
-        print(text, file=sys.stderr)
+        print(plain(text), file=sys.stderr)
     elif set(counts) - {"done"}:
         print("factdesk: some articles failed; `factdesk batch retry RUN --failed` tries those again", file=sys.stderr)

@@ -10,11 +10,14 @@ import typer
 from agent.cli import options as opt
 
 if TYPE_CHECKING:
+    from urllib.request import BaseHandler
+
     from agent.settings import Settings
 
 
 def doctor(json: opt.JsonOption = False, profile: opt.ProfileOption = None, store: opt.StoreOption = None) -> None:
     """Say what is set up, what is missing, and what would be used and why. Exit code 1: a verify would fail."""
+    from agent.cli.view import plain
     from agent.settings import load_settings
 
     settings = load_settings({"profile": profile, "store_dir": store})
@@ -23,7 +26,7 @@ def doctor(json: opt.JsonOption = False, profile: opt.ProfileOption = None, stor
         print(js.dumps([dict(zip(("what", "ok", "says"), row, strict=True)) for row in findings], indent=2))
     else:
         for what, ok, says in findings:
-            print(f"{'ok  ' if ok else 'MISS'}  {what:<10} {says}")
+            print(plain(f"{'ok  ' if ok else 'MISS'}  {what:<10} {says}"))
     if not all(ok for _, ok, _ in findings):
         raise typer.Exit(1)
 
@@ -56,7 +59,7 @@ def _address(settings: Settings) -> _Finding:
     """Whether a server answers at the address; a local model needs none."""
     from http.client import HTTPException
     from urllib.error import HTTPError
-    from urllib.request import ProxyHandler, Request, build_opener
+    from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
     from agent.settings import is_here
 
@@ -67,9 +70,11 @@ def _address(settings: Settings) -> _Finding:
     key = settings.api_key.get_secret_value() if settings.api_key else "none"
     address = f"{settings.base_url.rstrip('/')}/models"
     request = Request(address, headers={"Authorization": f"Bearer {key}"})  # noqa: S310 (settings take http only)
-    proxies = [ProxyHandler({})] if is_here(settings.base_url) else []
+    handlers: list[BaseHandler] = [ProxyHandler({})] if is_here(settings.base_url) else []
+    staying = HTTPRedirectHandler()
+    staying.redirect_request = lambda *_: None  # type: ignore[method-assign] # the key goes to no other address
     try:
-        with build_opener(*proxies).open(request, timeout=5):
+        with build_opener(staying, *handlers).open(request, timeout=5):
             return "server", True, f"{settings.base_url} answers"
     except HTTPError as error:
         ok = error.code == 404  # a server without a list of models may still answer calls

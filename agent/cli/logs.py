@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import logging
-import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
-_KEYS = re.compile(
-    r"\b(?P<kept>sk-|bearer\s+|api[-_]?key[\"']?\s*[:=]\s*[\"']?|[?&]?token=)[^\s\"',)}&]{6,}", re.IGNORECASE
-)
-"""What looks like a key, whoever's it is."""
-_MASK = "***"
+from agent.masking import masked
 
 
 class SafeFormatter(logging.Formatter):
@@ -28,8 +23,8 @@ class SafeFormatter(logging.Formatter):
         self._find_secrets = find_secrets
 
     @cached_property
-    def _secrets(self) -> list[str]:
-        return sorted({secret for secret in self._find_secrets() if secret}, key=len, reverse=True)
+    def _secrets(self) -> tuple[str, ...]:
+        return tuple(self._find_secrets())
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the name is logging's)
         """The event without its traceback, its line ends escaped."""
@@ -37,10 +32,7 @@ class SafeFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The event and its traceback."""
-        text = super().format(record)
-        for secret in self._secrets:
-            text = text.replace(secret, _MASK)
-        first, *rest = _KEYS.sub(rf"\g<kept>{_MASK}", text).split("\n")
+        first, *rest = masked(super().format(record), self._secrets).split("\n")
         return "\n".join([_escaped(first), *(f"  | {_escaped(line)}" for line in rest)])
 
 

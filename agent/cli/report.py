@@ -56,11 +56,12 @@ def report(
 
 
 def _check(data: dict[str, Any]) -> None:
+    from agent.cli.view import plain
     from agent.report.contract import verify_contract
 
     violations = verify_contract(data, {name: row["text"] for name, row in data["documents"].items()})
     for violation in violations:
-        print(violation)
+        print(plain(violation))
     if violations:
         raise typer.Exit(1)
     print("every citation is at its place in its source, and every sentence is in the ledger")

@@ -38,13 +38,14 @@ def read_lines(content: bytes, name: str) -> Iterator[tuple[str, ChatReply | Age
 
 def _outcome(line: Mapping[str, Any], name: str) -> ChatReply | AgentError:
     from agent.llm.openai import reply_of_body
+    from agent.llm.translate import short
 
     response = line.get("response") or {}
     status, body = response.get("status_code"), response.get("body") or {}
     if status == 200:
         return reply_of_body(body)
     fault = line.get("error") or (body.get("error") if isinstance(body, dict) else None) or {}
-    said = f"{fault.get('code') or status}: {str(fault.get('message'))[:200]}"
+    said = f"{fault.get('code') or status}: {short(fault.get('message'))}"
     if status in {401, 403, 404} or fault.get("code") == "insufficient_quota":
         return ConfigError(f"the provider refused the requests to model {name!r} ({said}): check key, model and quota")
     if status in {400, 422}:

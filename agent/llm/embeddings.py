@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agent.errors import AgentError, TransientModelError
-from agent.llm.openai import translated
 from agent.llm.retry import insist
-from agent.settings import Settings, is_here
+from agent.llm.translate import translated
+from agent.settings import Settings, is_here, refuse_socks
 from agent.small.base import Vectors
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def embedder_at(settings: Settings) -> ServerEmbedder:
     from langchain_openai import OpenAIEmbeddings
     from pydantic import SecretStr
 
+    refuse_socks(settings.base_url)
     trusts = not is_here(settings.base_url or "")
     embeddings = OpenAIEmbeddings(
         model=settings.embedding_model,

@@ -17,9 +17,10 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 from langchain_core.messages.ai import add_ai_message_chunks
 
 from agent.domain import Usage
-from agent.errors import AgentError, ConfigError, ModelError, TransientModelError
+from agent.errors import AgentError, ConfigError, TransientModelError
 from agent.llm.base import BatchState, ChatReply, ChatRequest, TokenLogprobs
-from agent.settings import is_here
+from agent.llm.translate import short, translated
+from agent.settings import is_here, refuse_socks
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -126,6 +127,7 @@ def connect(name: str, *, base_url: str | None, api_key: SecretStr | None, timeo
     if not is_foreign:
         options |= {"base_url": base_url, "api_key": api_key or "none", "timeout": timeout, "stream_usage": True}
         options["http_async_client"] = client = _client(base_url, timeout)
+        options["use_responses_api"] = False  # some names prefer it, but our schema is one of chat completions
         provider, rest = "openai", rest if provider == "openai" and rest else name
     try:
         chat = init_chat_model(rest, model_provider=provider, **options)
@@ -141,8 +143,13 @@ def _client(base_url: str | None, timeout: float) -> httpx2.AsyncClient:
 
     It talks through aiohttp, which reads replies in C: in a batch of many calls at once that is a sixth of our work.
     """
-    limits = httpx2.Limits(max_connections=0)  # what may be in flight is counted by `RetryingModel`
-    return openai.DefaultAioHttpClient(trust_env=not is_here(base_url or ""), timeout=timeout, limits=limits)
+    refuse_socks(base_url)
+    return openai.DefaultAioHttpClient(
+        trust_env=not is_here(base_url or ""),
+        timeout=timeout,
+        limits=httpx2.Limits(max_connections=0),  # what may be in flight is counted by `RetryingModel`
+        follow_redirects=False,  # the key goes to no address that nobody set
+    )
 
 
 class OpenAIBatches:
@@ -151,7 +158,7 @@ class OpenAIBatches:
     Args:
         name: of the model.
         client: made with `max_retries=0`.
-        timeout: seconds for a call that moves no file; a file gets ten times as long.
+        timeout: seconds for a call; one that moves a file or lists batches gets ten times as long.
     """
 
     def __init__(self, name: str, client: openai.AsyncOpenAI, *, timeout: float) -> None:
@@ -167,7 +174,7 @@ class OpenAIBatches:
         """Put a file of request lines there; gives its id."""
         sent = ("requests.jsonl", lines)
         work = self._client.files.create(file=sent, purpose="batch", timeout=10 * self._timeout)
-        return (await self._told(work)).id
+        return (await self._told(work, times=10)).id
 
     async def create(self, file_id: str, mark: str) -> BatchState:
         """Begin a batch of an uploaded file; it carries our mark."""
@@ -194,16 +201,20 @@ class OpenAIBatches:
                     return _state_of(batch)
             return None
 
-        return await self._told(listed())
+        return await self._told(listed(), times=10)
 
     async def read(self, file_id: str) -> bytes:
         """Content of a file of results."""
         work = self._client.files.content(file_id, timeout=10 * self._timeout)
-        return (await self._told(work, what=f"file {file_id}")).content
+        return (await self._told(work, what=f"file {file_id}", times=10)).content
 
-    async def _told(self, work: Awaitable[_T], *, what: str = "") -> _T:
+    async def _told(self, work: Awaitable[_T], *, what: str = "", times: int = 1) -> _T:
+        seconds = times * self._timeout
         try:
-            return await work
+            async with asyncio.timeout(seconds):  # the client's own does not count while it sends
+                return await work
+        except TimeoutError as error:
+            raise TransientModelError(f"model {self.id!r}: no answer of the provider in {seconds:g} s") from error
         except openai.NotFoundError as error:
             if not what:
                 raise translated(error, self.id) from error
@@ -260,7 +271,7 @@ def reply_of_body(body: Mapping[str, Any]) -> ChatReply:
             logprobs=_logprobs_of(choice.get("logprobs")),
         )
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise TransientModelError(f"the server's answer is no chat message: {str(body)[:120]!r}") from error
+        raise TransientModelError(f"the server's answer is no chat message: {short(body)!r}") from error
 
 
 def _state_of(batch: openai.types.Batch) -> BatchState:
@@ -269,8 +280,8 @@ def _state_of(batch: openai.types.Batch) -> BatchState:
         id=batch.id,
         status=batch.status,
         files=tuple(one for one in (batch.output_file_id, batch.error_file_id) if one),
-        code=next((fault.code for fault in faults if fault.code), ""),
-        reason="; ".join(f"line {fault.line}: {fault.message}" for fault in faults[:3]),
+        code=short(next((fault.code for fault in faults if fault.code), "")),
+        reason="; ".join(f"line {fault.line}: {short(fault.message)}" for fault in faults[:3]),
     )
 
 
@@ -288,7 +299,7 @@ def _openai_options(request: ChatRequest) -> dict[str, Any]:
 
 def _reply_of(message: BaseMessage) -> ChatReply:
     if not isinstance(message, AIMessage):
-        raise TransientModelError(f"the server's answer is no chat message: {str(message)[:120]!r}")
+        raise TransientModelError(f"the server's answer is no chat message: {short(message)!r}")
     facts = message.response_metadata
     refusal = message.additional_kwargs.get("refusal")
     finish = "refusal" if refusal else str(facts.get("finish_reason") or facts.get("stop_reason") or "")
@@ -325,54 +336,3 @@ def _logprobs_of(raw: Mapping[str, Any] | None) -> tuple[TokenLogprobs, ...]:
         )
         for row in rows
     )
-
-
-def translated(error: Exception, name: str) -> AgentError:
-    """Our error for one of the client's: what may pass, what will not, and what the user must set."""
-    match error:
-        case openai.AuthenticationError() | openai.PermissionDeniedError():
-            return ConfigError(f"the server refused the key for model {name!r}: set OPENAI_API_KEY to a valid one")
-        case openai.NotFoundError():
-            return ConfigError(
-                f"the server knows no model {name!r} or no such path: check FACTDESK_MODEL and FACTDESK_BASE_URL"
-            )
-        case openai.RateLimitError(code="insufficient_quota"):
-            return ConfigError(f"the account behind model {name!r} has no quota left: top it up or use another key")
-        case openai.BadRequestError() | openai.UnprocessableEntityError():
-            return ModelError(f"the server refused the request to model {name!r}: {_short(error)}")
-        case openai.APIConnectionError(request=request):
-            place = request.url.host + (f":{request.url.port}" if request.url.port else "")
-            return TransientModelError(f"no connection to {place} for model {name!r}: {_short(_root_of(error))}")
-        case openai.APIStatusError():
-            wait = _retry_after(error.response.headers)
-            return TransientModelError(f"model {name!r}: status {error.status_code}", retry_after=wait)
-        case openai.OpenAIError() | AttributeError() | TypeError() | LookupError() | ValueError():
-            return TransientModelError(f"model {name!r}: unreadable answer ({type(error).__name__})")
-    return ModelError(f"model {name!r} failed: {type(error).__name__}: {_short(error)}")
-
-
-def _root_of(error: BaseException) -> BaseException:
-    """What the client's error was made from: more than `Connection error`."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
-
-
-def _short(error: BaseException) -> str:
-    return str(error).partition("\n")[0][:200]
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    from email.utils import parsedate_to_datetime
-
-    value = headers.get("retry-after", "")
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        from datetime import UTC, datetime
-
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from agent.errors import ReplyError
 from agent.llm.base import ChatModel, ChatReply, ChatRequest, ForgettingModel, Message
+from agent.text import as_own
 
 T = TypeVar("T")
 Item = TypeVar("Item", bound=BaseModel)
@@ -119,12 +120,10 @@ def _read(reply: ChatReply, parse: Callable[[str], T]) -> T:
 def _second_request(request: ChatRequest, reply: ChatReply, error: ValueError) -> ChatRequest:
     if reply.finish_reason == "length":
         return request.model_copy(update={"max_tokens": request.max_tokens * 2})
-    repair = (
-        Message(role="assistant", content=reply.text or "(empty)"),
-        Message(
-            role="user",
-            content=f"That reply cannot be used: {error}. Give the whole JSON object again, mended.",
-        ),
+    wish = f"That reply cannot be used: {error}. Give the whole JSON object again, mended."
+    repair = (  # a fooled model may say what a source wants it to read
+        Message(role="assistant", content=as_own(reply.text) or "(empty)"),
+        Message(role="user", content=as_own(wish)),
     )
     return request.model_copy(update={"messages": request.messages + repair})
 

@@ -5,7 +5,9 @@
 The server is the fault-injecting one beside the checkout (shared/tools/fault_llm.py). Each fault meets one request in
 three, and then all. A cell is good when it ends in time, with results or an error by name, when no verdict is one that
 a server without faults would not have led to, when every SQLite file passes its check, and when the key is in no file,
-the log at level DEBUG among them. Exit code 1 when a cell is not.
+the log at level DEBUG among them, and when the server saw no call again that no retry can cure, none before the time it
+had asked for, and none left open. The first row is of a server without faults: every way gives verdicts there. Exit
+code 1 when a cell is not good.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from typing import NamedTuple
 
 from agent.cli.logs import SafeFormatter
 from agent.errors import AgentError
-from evals.bench.latency import SERVER, served
+from evals.bench.latency import SERVER, ask_server, served
 from evals.faults.ways import KEY, WAYS, Seen, Site, broken_files, fill_store
 from evals.runs import write_whole
 
@@ -39,6 +41,7 @@ HOW = {"one in three": "every=3", "always": "always"}
 _IN_TIME = 40.0
 """Seconds for one cell; the least that any of them needs is far below."""
 _STUCK = 180
+_LONGEST_HANG = 5.0
 
 
 class Cell(NamedTuple):
@@ -55,7 +58,9 @@ def matrix(faults: Sequence[str], ways: Sequence[str]) -> Iterator[tuple[str, st
         place = Path(name)
         fill_store(place / "store")
         with served(0) as url:
-            honest = {way: _cell(way, place, url, None)[1] for way in ways}
+            sound = {way: _cell(way, place, url, None) for way in ways}
+        yield "none", "", {way: cell for way, (cell, _) in sound.items()}
+        honest = {way: seen for way, (_, seen) in sound.items()}
         for fault in faults:
             for often, selector in HOW.items():
                 with served(0, [f"{selector}:{fault}"]) as url:
@@ -68,25 +73,46 @@ def _cell(way: str, place: Path, url: str, honest: Seen | None) -> tuple[Cell, S
     folder.mkdir()
     faulthandler.dump_traceback_later(_STUCK, exit=True)
     began = time.monotonic()
-    error = ""
     seen = Seen({}, Counter(), [])
     with _logged(folder / "log.txt"):
         try:
             seen = WAYS[way](Site(url=url, folder=folder, store=place / "store"))
         except AgentError as told:
-            error = type(told).__name__
-            seen.wrong.extend(["the key is in the error"] if KEY in str(told) else [])
+            seen = seen._replace(error=told)
         except Exception as defect:  # noqa: BLE001 (what is looked for)
             seen.wrong.append(f"{type(defect).__name__} came through: {defect}")
     seconds = time.monotonic() - began
     faulthandler.cancel_dump_traceback_later()
-    wrong = [*seen.wrong, *broken_files(folder)]
+    wrong = [*seen.wrong, *broken_files(folder), *_seen_by_server(url), *judged(seen, honest)]
     wrong += [f"took {seconds:.0f} s"] if seconds > _IN_TIME else []
-    made_up = {} if honest is None else seen.labels.items() - honest.labels.items()
-    wrong += [f"a verdict was made up: {claim!r} {label}" for claim, label in sorted(made_up)]
-    if honest is None and (seen.failures or error):
-        wrong.append(f"fails without a fault: {error} {dict(seen.failures)}")
-    return Cell(error or _told(seen.failures), seconds, wrong), seen
+    return Cell(_name_of(seen.error) or _told(seen.failures), seconds, wrong), seen
+
+
+def judged(seen: Seen, honest: Seen | None) -> Iterator[str]:
+    """What is wrong with it beside what came of the same without faults; None: it is that itself."""
+    if KEY in str(seen.error):
+        yield "the key is in the error"
+    if honest is not None:
+        made_up = seen.labels.items() - honest.labels.items()
+        yield from (f"a verdict was made up: {claim!r} {label}" for claim, label in sorted(made_up))
+        return
+    if seen.failures or seen.error:
+        yield f"fails without a fault: {_name_of(seen.error)} {dict(seen.failures)}"
+    if not seen.labels:
+        yield "gives no verdict without a fault"
+
+
+def _name_of(error: AgentError | None) -> str:
+    return type(error).__name__ if error else ""
+
+
+def _seen_by_server(url: str) -> list[str]:
+    """What the server noticed of us in one cell; a call we gave up may be open for as long as it hangs."""
+    end = time.monotonic() + _LONGEST_HANG
+    while (stats := ask_server(url, "stats"))["in_flight"] and time.monotonic() < end:
+        time.sleep(0.05)
+    ask_server(url, "reset", b"")
+    return [f"{name}: {stats[name]}" for name in ("retried_fatal", "early_retries", "in_flight") if stats[name]]
 
 
 def _told(failures: Mapping[str, int]) -> str:
@@ -119,9 +145,10 @@ def page(rows: Sequence[tuple[str, str, dict[str, Cell]]], ways: Sequence[str]) 
         "Made by `python -m evals.faults`. Each cell: what failed, by kind (`done`: nothing did; a name: the run",
         "stopped with that error), and the seconds it took. Small texts, two tries, no waiting between tries, time-out",
         "0.6 s. Checked in each: it ends in time; no verdict that a server without faults would not lead to; SQLite",
-        "files are whole; the key is in no file, the log at level DEBUG among them. Faults of embeddings have no row:",
-        "embeddings are made by a model of ours, on this machine (`tests/security/test_faults.py` breaks that one),",
-        "unless `embedder` says otherwise.",
+        "files are whole; the key is in no file, the log at level DEBUG among them; the server saw no call again that",
+        "no retry can cure, none too early and none left open. `none` is a server without faults, where each way must",
+        "give verdicts. Faults of embeddings have no row: embeddings are made by a model of ours, on this machine",
+        "(`tests/security/test_faults.py` breaks that one), unless `embedder` says otherwise.",
         "",
         f"{len(cells)} cells, {bad} not as promised.",
         "",

@@ -25,7 +25,6 @@ from pathlib import Path
 
 from agent.chat.serve import open_rooms
 from agent.domain import Data
-from agent.errors import AgentError
 from agent.ingest.chunk import cut_passages
 from agent.store.hybrid import Store
 from agent.store.memory import HashEmbedder
@@ -126,10 +125,8 @@ def _batches(site: Site, tally: _Tally, end: float) -> None:
     while time.monotonic() < end:
         number += 1
         folder = site.folder / f"batch-{number}"
-        try:
-            seen = batch(Site(url=site.url, folder=folder, store=site.store))
-        except AgentError as error:
-            seen = Seen({}, Counter([type(error).__name__]), [])
+        seen = batch(Site(url=site.url, folder=folder, store=site.store))
+        seen.failures.update([type(seen.error).__name__] if seen.error else [])
         shutil.rmtree(folder, ignore_errors=True)
         tally.add("batches", seen)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent.batch.inputs import Row, text_article
+from agent.batch.journal import Journal
 from agent.batch.run import Desk, Plan, Progress, run_batch
 from agent.chat import session as say
 from agent.chat.room import Room
@@ -19,7 +20,8 @@ from agent.chat.rooms import Rooms
 from agent.chat.serve import open_rooms
 from agent.chat.state import Controls, Phase
 from agent.desk import describe_run, open_desk
-from agent.domain import Document, SentenceStatus, Verification, text_sha256
+from agent.domain import Document, Result, SentenceStatus, Verification, text_sha256
+from agent.errors import AgentError
 from agent.ingest.chunk import cut_passages
 from agent.pipeline import verify_text
 from agent.report.contract import to_json, verify_contract
@@ -59,6 +61,8 @@ class Seen(NamedTuple):
     """By kind; an article that could not be read counts, too."""
     wrong: list[str]
     """What is not as it must be whatever the server does."""
+    error: AgentError | None = None
+    """What it was stopped by."""
 
 
 def settings_of(site: Site) -> Settings:
@@ -97,24 +101,34 @@ async def _verify(site: Site) -> Seen:
         store = MemoryStore([(source, cut_passages(source)) for source in sources()], embedder=embedder)
         async with open_desk(settings, store, log) as deps:
             result = await verify_text(article, describe_run(article, deps, store, embedder), deps)
-    data = to_json(result)
-    wrong = verify_contract(data, {key: row["text"] for key, row in data["documents"].items()})
-    lost = Counter(f"sentence {row['status']}" for row in data["sentences"] if row["status"] == "failed")
-    return _seen(result.verifications, lost, wrong)
+    lost = Counter("sentence failed" for entry in result.ledger.entries if entry.status is SentenceStatus.FAILED)
+    return _seen(result.verifications, lost, _broken(result))
 
 
 def batch(site: Site) -> Seen:
-    """A batch of three articles."""
+    """A batch of three articles; what it came to is read from its journal, also when it was stopped."""
     settings, embedder = settings_of(site), HashEmbedder()
     store = MemoryStore([(source, cut_passages(source)) for source in sources()], embedder=embedder)
     rows = [Row(f"made up:{n}", f"a{n}", text_article(text_of(f"b{n}-"))) for n in range(_ARTICLES)]
-    progress, items = Progress(), Counter[str]()
+    progress = Progress()
     plan = Plan(out=site.folder / "batch", workers=2)
     desk = Desk(settings=settings, store=store, embedder=embedder)
-    asyncio.run(run_batch(rows, desk, plan, progress, lambda _row, item: items.update([item.state])))
-    wrong = [] if progress.stopped or items.total() == _ARTICLES else [f"{items.total()} of {_ARTICLES} articles"]
-    failed = Counter({f"article {name}": count for name, count in items.items() if name != "done"})
-    return Seen({}, failed, wrong)
+    error = None
+    try:
+        asyncio.run(run_batch(rows, desk, plan, progress, lambda _row, _item: None))
+    except AgentError as told:
+        error = told
+    with Journal(plan.out) as journal:
+        finished = list(journal.rows())
+        left = [row.place for row in rows if not journal.is_finished(row.place)]
+    wrong = [] if error or progress.stopped or not left else [f"left without a reason: {left}"]
+    if sorted([*(row.place for row, _ in finished), *left]) != sorted(row.place for row in rows):
+        wrong.append(f"{len(finished)} finished and {len(left)} left are not the {_ARTICLES} articles")
+    results = [item.result for _, item in finished if item.result]
+    wrong += [text for result in results for text in _broken(result)]
+    lost = Counter(f"article {item.state}" for _, item in finished if item.state != "done")
+    seen = _seen([one for result in results for one in result.verifications], lost, wrong)
+    return seen._replace(error=error)
 
 
 def evaluate(site: Site) -> Seen:
@@ -197,6 +211,12 @@ def _damages(path: Path) -> Iterator[str]:
         connection.close()
     if found != ("ok",):
         yield str(found[0])
+
+
+def _broken(result: Result) -> list[str]:
+    """Where a result breaks what its JSON promises."""
+    data = to_json(result)
+    return verify_contract(data, {key: row["text"] for key, row in data["documents"].items()})
 
 
 def _document(text: str, name: str) -> Document:

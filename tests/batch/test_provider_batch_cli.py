@@ -104,6 +104,19 @@ def test_ctrl_c_stops_at_once_and_the_same_command_collects(desk):
         assert server.repeats_after_success == 0
 
 
+def test_words_of_the_provider_neither_steer_the_terminal_nor_show_the_key(desk):
+    """The last line, too, is made safe (T21, T26)."""
+    articles(desk, 1)
+    with provider() as server:
+        point_to(desk, server)
+        server.verdict = ("failed", f"\x1b]0;owned\x07 {KEY}")
+        outcome = desk.run(*WORDS)
+    assert "was refused (" in outcome.err
+    assert outcome.code == 2
+    assert not {"\x1b", "\x07"} & set(outcome.out + outcome.err)
+    assert KEY not in outcome.out + outcome.err
+
+
 def test_a_model_without_a_batch_api_is_refused(desk):
     """Before anything is done."""
     articles(desk, 1)

@@ -102,3 +102,12 @@ def test_a_model_that_is_not_known_is_named(desk, words):
     outcome = desk.run("models", *words)
     assert (outcome.code, outcome.out) == (2, "")
     assert "'gpt'" in outcome.complaint or "'x.bin'" in outcome.complaint
+
+
+def test_the_key_is_not_led_elsewhere(desk, httpserver):
+    """A server that sends the question on is named, and nobody else is asked."""
+    elsewhere = httpserver.url_for("/elsewhere")
+    httpserver.expect_request("/v1/models").respond_with_data(status=307, headers={"Location": elsewhere})
+    desk.set(FACTDESK_BASE_URL=httpserver.url_for("/v1"), FACTDESK_MODEL="mock", OPENAI_API_KEY="sk-canary-7f3a90")
+    assert "answers 307: check FACTDESK_BASE_URL" in desk.run("doctor").out
+    assert [request.path for request, _ in httpserver.log] == ["/v1/models"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import threading
+from contextlib import contextmanager
 
 import pytest
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
@@ -12,7 +15,8 @@ from pydantic import SecretStr
 
 from agent.errors import ConfigError, ModelError, TransientModelError
 from agent.llm.base import ChatRequest, Message
-from agent.llm.openai import LangChainModel, connect
+from agent.llm.openai import LangChainModel, connect, connect_batches
+from agent.settings import refuse_socks
 from tests.faults import fault_server
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
@@ -144,6 +148,113 @@ def test_unfinished_replies_say_so(fault, finish):
     """Incomplete is never taken for complete."""
     with fault_server([fault]) as server:
         assert complete(model(server.base_url), REQUEST).finish_reason == finish
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_key_the_server_repeats_is_masked(httpserver, monkeypatch, status):
+    """Ours, of whatever form and wherever the message would be cut, and what looks like another's."""
+    key, other = "canary-of-no-form-" + "7f3a90" * 8, "sk-foreign-canary"
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    said = {"error": {"message": f"{'x' * 120} {key} and {other}", "type": "invalid_request_error"}}
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(said, status=status)
+    with pytest.raises(ModelError, match="refused the request") as caught:
+        complete(model(httpserver.url_for("/v1"), key=key))
+    assert "canary" not in str(caught.value)
+
+
+def test_a_key_in_another_providers_error_is_masked(monkeypatch):
+    """Its client's exceptions may hold what was sent."""
+    monkeypatch.setenv("FOREIGN_API_KEY", "canary-of-no-form")
+
+    class Failing(GenericFakeChatModel):
+        def _generate(self, *args, **kwargs):
+            raise RuntimeError("refused: canary-of-no-form\nand more")
+
+    chat = LangChainModel(Failing(messages=iter([])), model_id="other", timeout=5, speaks_openai=False)
+    with pytest.raises(ModelError, match="RuntimeError: refused: ") as caught:
+        complete(chat)
+    assert "canary" not in str(caught.value)
+
+
+@contextmanager
+def raw_server(answer):
+    """A socket that takes connections and answers each with these bytes; None: it reads nothing and says nothing."""
+    held = []
+
+    def serve():
+        while True:
+            try:
+                taken, _ = listening.accept()
+            except OSError:
+                return
+            held.append(taken)
+            if answer is not None:
+                taken.recv(65536)
+                taken.sendall(answer)
+                taken.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        worker = threading.Thread(target=serve)
+        worker.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            worker.join()
+            for taken in held:
+                taken.close()
+
+
+def test_an_answer_that_is_no_http_may_pass():
+    """Something between us and the server broke it; the next try may come through."""
+    with raw_server(b"garbage\r\n\r\n") as address, pytest.raises(TransientModelError, match="Bad status line"):
+        complete(model(address))
+
+
+def test_a_redirection_is_not_followed(httpserver):
+    """The key goes to no address that nobody set."""
+    elsewhere = httpserver.url_for("/elsewhere")
+    httpserver.expect_request("/elsewhere").respond_with_json(answer())
+    httpserver.expect_request("/v1/chat/completions").respond_with_data(status=307, headers={"Location": elsewhere})
+    with pytest.raises(ConfigError, match="elsewhere \\(307\\): check FACTDESK_BASE_URL"):
+        complete(model(httpserver.url_for("/v1")))
+    assert [request.path for request, _ in httpserver.log] == ["/v1/chat/completions"]
+
+
+def test_a_provider_that_stops_reading_does_not_hold_an_upload_for_ever():
+    """The client's own time-out does not count while it sends."""
+
+    async def upload():
+        with raw_server(None) as address:
+            door = connect_batches("m", base_url=address, api_key=None, timeout=0.1)
+            with pytest.raises(TransientModelError, match="no answer of the provider in 1 s"):
+                await door.upload(b"x" * 2**25)
+            await door.aclose()
+        await asyncio.sleep(0.1)  # now that the other end is gone, the transport closes
+
+    asyncio.run(asyncio.wait_for(upload(), 30))
+
+
+def test_models_that_prefer_another_route_are_asked_by_chat_completions(httpserver):
+    """LangChain would ask some names by `responses`, without our messages and schema."""
+    httpserver.expect_request("/v1/chat/completions").respond_with_json(answer())
+    chosen = connect("gpt-5-pro", base_url=httpserver.url_for("/v1"), api_key=None, timeout=5)
+    assert complete(chosen).text == "{}"
+
+
+def test_a_proxy_that_speaks_socks_is_named(monkeypatch):
+    """Only where it would be used: not for a server on this machine, nor past NO_PROXY, nor beside an http proxy."""
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    for address in (None, "http://example.org/v1"):
+        with pytest.raises(ConfigError, match="SOCKS"):
+            connect("m", base_url=address, api_key=None, timeout=5)
+        with pytest.raises(ConfigError, match="SOCKS"):
+            connect_batches("m", base_url=address, api_key=None, timeout=5)
+    refuse_socks("http://127.0.0.1:8000/v1")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    refuse_socks("http://example.org/v1")
+    monkeypatch.setenv("NO_PROXY", "example.org")
+    refuse_socks("https://example.org/v1")
 
 
 def test_another_providers_model_gets_the_schema_in_words():

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 
+import httpx2
 import pytest
 
-from evals.bench.latency import SERVER
+from agent.errors import ConfigError
+from evals.bench.latency import served
 from evals.faults import __main__ as command
 from evals.faults import soak
-from evals.faults.ways import KEY, Seen, broken_files
+from evals.faults.ways import KEY, Seen, Site, batch, broken_files
+from tests.shared import needs
 
-needs_server = pytest.mark.skipif(not SERVER.is_file(), reason="shared/tools/fault_llm.py is not beside this checkout")
+needs_server = needs("tools/fault_llm.py")
 
 
 @pytest.mark.slow
@@ -21,7 +24,7 @@ def test_every_way_holds_against_faults_of_each_class(tmp_path):
     out = tmp_path / "faults.md"
     code = command.main(["503", "key", "badbody", "schema", "--out", str(out)])
     assert code == 0, out.read_text()
-    assert out.read_text().count("✓") == 4 * 2 * 4
+    assert out.read_text().count("✓") == 4 * 2 * 4 + 4
     assert "0 not as promised" in out.read_text()
 
 
@@ -36,6 +39,42 @@ def test_a_cell_that_is_not_as_promised_is_told(tmp_path):
     told = command.page([("503", "always", {"verify": bad})], ["verify"])
     assert "1 not as promised" in told
     assert "**not as promised:** the key is in note.txt" in told
+
+
+def test_what_is_wrong_with_an_outcome_is_told():
+    """Without faults each way gives verdicts and no failure; with them none but those, and the key in no error."""
+    honest = Seen({"a": "supported"}, Counter(), [])
+    assert list(command.judged(honest, None)) == []
+    assert list(command.judged(honest, honest)) == []
+    assert list(command.judged(Seen({}, Counter(), []), honest)) == []
+    assert list(command.judged(Seen({"a": "refuted"}, Counter(), []), honest)) == ["a verdict was made up: 'a' refuted"]
+    assert list(command.judged(Seen({}, Counter(), []), None)) == ["gives no verdict without a fault"]
+    (failed,) = command.judged(Seen({"a": "supported"}, Counter(reply=1), []), None)
+    assert failed == "fails without a fault:  {'reply': 1}"
+    assert "the key is in the error" in command.judged(Seen({}, Counter(), [], ConfigError(f"no: {KEY}")), honest)
+
+
+@needs_server
+def test_a_batch_shows_what_its_journal_holds(tmp_path):
+    """Verdicts on all claims of all articles; stopped, the error and nothing unaccounted for."""
+    with served(0) as url:
+        seen = batch(Site(url=url, folder=tmp_path / "sound", store=tmp_path / "store"))
+    assert (len(seen.labels), seen.failures, seen.wrong, seen.error) == (12, Counter(), [], None)
+    with served(0, ["always:key"]) as url:
+        seen = batch(Site(url=url, folder=tmp_path / "stopped", store=tmp_path / "store"))
+    assert (seen.labels, seen.wrong) == ({}, [])
+    assert isinstance(seen.error, ConfigError)
+
+
+@needs_server
+def test_what_the_server_noticed_is_told():
+    """A call that comes again after an answer no retry can cure."""
+    with served(0, ["always:400"]) as url:
+        for _ in range(2):
+            body = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
+            httpx2.post(f"{url}/chat/completions", json=body, headers={"Authorization": "Bearer k"}, trust_env=False)
+        assert command._seen_by_server(url) == ["retried_fatal: 1"]
+        assert command._seen_by_server(url) == []
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from agent.stages.checks import compare
 from agent.stages.checks.instructions import instruction_in
 from agent.stages.cite import locate_quote
 from agent.stages.queries import plan_queries
-from agent.text import _LOOK_ALIKES, as_data, as_latin, visible
+from agent.text import _LOOK_ALIKES, as_data, as_latin, as_own, visible
 from tests.build import claim, document, hit
 from tests.desk import ARTICLE, fake_desk
 
@@ -66,3 +67,22 @@ def test_an_article_of_two_scripts_has_the_same_verdicts(tmp_path):
         found.append([(one.claim.text, one.verdict.label) for one in result.verifications])
     assert found[0] == found[1]
     assert len(found[0]) == 4
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "<|im_start|>", "<s>", "</s>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "<start_of_turn>", "<end_of_turn>",
+        "<bos>", "<eos>", "<｜begin▁of▁sentence｜>", "<p1>", "</p12>", "<\u200b|im_end|>", "<s\U000e0041>",
+    ],
+)  # fmt: skip
+def test_control_tokens_of_any_family_are_broken(token):
+    """What opens one is another sign, so that no tokenizer takes it for more than text."""
+    for told in (as_data(f"A mill {token} burnt."), as_own(f"A mill {token} burnt.")):
+        assert told == f"A mill ‹{visible(token)[1:]} burnt."
+
+
+def test_other_brackets_stay():
+    """Of mathematics, of a list, of an address."""
+    text = "a < b, <b>bold</b>, [1], [INSTITUTE], <strong>, <https://example.org>, <<"
+    assert as_data(text) == as_own(text) == text

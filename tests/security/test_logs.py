@@ -67,6 +67,15 @@ def test_the_keys_of_environment_and_file_are_known(tmp_path):
     assert known_secrets({}, tmp_path) == ()
 
 
+def test_keys_of_others_and_the_token_of_the_chat_are_known(tmp_path):
+    """Only what is long enough to be one; a stand-in such as `none` is a word like any other."""
+    environ = {
+        "FACTDESK_TOKEN": "of-the-chat", "MISTRAL_API_KEY": "mistral-0123", "CI_TOKEN": "of-ci-012345",
+        "X_SECRET": "secret-01234", "SHORT_API_KEY": "eleven-long", "OPENAI_API_KEY": "none", "OTHER": "no-key-at-all",
+    }  # fmt: skip
+    assert known_secrets(environ, tmp_path) == ("of-the-chat", "mistral-0123", "of-ci-012345", "secret-01234")
+
+
 def test_the_command_line_logs_so():
     """All handlers that the command puts in place, for every library's events."""
     code = (

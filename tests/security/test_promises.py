@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +56,15 @@ def test_what_is_not_there_is_seen():
     assert not _is_there(here, ["test_nothing"])
     assert not _is_there(here, [])
     assert not _is_there("tests/security/test_nothing.py", ["test_what_is_not_there_is_seen"])
+
+
+@pytest.mark.parametrize(("needed", "ends"), [("0", "Skipped"), ("1", "Failed")])
+def test_what_the_shared_folder_must_prove_can_be_made_to_fail(needed, ends):
+    """A proof that is skipped for want of the folder is none: FACTDESK_NEED_SHARED=1 says so."""
+    environ = os.environ | {"FACTDESK_NEED_SHARED": needed}
+    code = "from tests.shared import require; require('tools/nothing.py')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, cwd=ROOT, env=environ, capture_output=True, text=True
+    )
+    assert done.returncode
+    assert f"{ends}: shared/tools/nothing.py is not beside this checkout" in done.stderr

@@ -1,7 +1,6 @@
 """compare: what a claim's numbers, dates, names and negation do in a quote."""
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,8 +8,9 @@ from hypothesis import strategies as st
 
 from agent.domain import Check, CheckKind
 from agent.stages.checks import compare
+from tests.shared import FOLDER, needs
 
-ADVERSARIAL = Path(__file__).parents[3] / "shared" / "data" / "adversarial" / "evidence.jsonl"
+ADVERSARIAL = "data/adversarial/evidence.jsonl"
 CAUGHT = {"negation", "number", "magnitude", "comparator", "entity"}
 """Minimal edits that code can see; modality, scope, attribution and swapped roles are left to the judge."""
 
@@ -44,10 +44,10 @@ def blocks_support(checks) -> bool:
     return any(not check.agrees for check in checks)
 
 
-@pytest.mark.skipif(not ADVERSARIAL.exists(), reason="the adversarial cases are not beside this checkout")
+@needs(ADVERSARIAL)
 def test_minimal_edits_are_seen() -> None:
     """Edits of number, magnitude, comparator, name and sign are caught; what the sentence supports is not blocked."""
-    rows = [json.loads(line) for line in ADVERSARIAL.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in (FOLDER / ADVERSARIAL).read_text(encoding="utf-8").splitlines()]
     edits = {row["kind"].removeprefix("minimal-edit-"): row for row in rows if row["kind"].startswith("minimal-edit-")}
     blocked = {
         kind for kind, row in edits.items() if blocks_support(compare(row["expectation"]["claim"], row["text"], "p"))

@@ -9,6 +9,7 @@ import pytest
 from evals.bench import __main__ as bench
 from evals.bench import latency, storm
 from evals.bench.measure import change, of, read_record
+from tests.shared import require
 
 
 def test_of_keeps_median_and_range():
@@ -44,16 +45,14 @@ def test_quick_benchmark_gives_figures_that_can_be_kept_and_compared(name, tmp_p
 
 
 def test_latency_counts_the_calls_of_a_server_in_another_process():
-    if not latency.SERVER.is_file():
-        pytest.skip("shared/tools/fault_llm.py is not beside this checkout")
+    require("tools/fault_llm.py")
     found = {measure.name: measure for measure in latency.measures(quick=True)}
     ratio = next(measure for name, measure in found.items() if name.endswith("over the least possible"))
     assert ratio.value > 1
 
 
 def test_a_storm_of_faults_leaves_no_article_without_an_end():
-    if not latency.SERVER.is_file():
-        pytest.skip("shared/tools/fault_llm.py is not beside this checkout")
+    require("tools/fault_llm.py")
     found = {measure.name: measure.value for measure in storm.measures(quick=True)}
     assert found["storm: retries before their time or in vain"] == 0
     assert found["storm: requests for each call"] > 1

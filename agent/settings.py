@@ -153,6 +153,8 @@ class Settings(Data):
         """Pydantic takes a number for seconds since 1970."""
         if value is None or isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
             return value
+        if value == "article":
+            raise ValueError("only `factdesk verify` takes the article's own date: write a day as YYYY-MM-DD here")
         raise ValueError("write a day as YYYY-MM-DD")
 
     @field_validator("only", "exclude", mode="before")

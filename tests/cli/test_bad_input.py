@@ -63,6 +63,7 @@ def test_an_article_that_cannot_be_read_is_refused(desk, name, content, says):
         ([*VERIFY, "--as-of", "yesterday"], ["'yesterday'", "YYYY-MM-DD"]),
         ([*VERIFY, "--as-of", "1552003200"], ["'1552003200'", "YYYY-MM-DD"]),
         ([*VERIFY, "--as-of", "2019-02-30"], ["'2019-02-30'", "day value"]),
+        (["batch", "run", ".", "--out", "b", "--as-of", "article"], ["'article'", "only `factdesk verify`", "YYYY-MM"]),
         ([*VERIFY, "--undated", "maybe"], ["'maybe'", "'drop' or 'keep'"]),
         ([*VERIFY, "--abstain-below", "1.5"], ["1.5", "less than or equal to 1"]),
         ([*VERIFY, "--profile", "cloud"], ["'cloud'", "'local', 'openai' or 'compatible'"]),

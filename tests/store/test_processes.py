@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import random
+import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +63,41 @@ def assert_whole(folder, count):
                 assert len(set(ids)) == len(ids)
 
 
+def text_of(line):
+    return json.loads(line)["text"]
+
+
+def ask(process, text):
+    process.stdin.write(f"{text}\n")
+    process.stdin.flush()
+    return process.stdout.readline().strip()
+
+
+@pytest.fixture
+def server(tmp_path):
+    """The address of a Chroma server of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = Path(sys.executable).with_name("chroma")
+    words = [program, "run", "--path", tmp_path / "index", "--host", "127.0.0.1", "--port", str(port)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 30
+            while not is_open(port):
+                assert process.poll() is None, "the server ended"
+                assert time.monotonic() < deadline, "the server does not listen"
+                time.sleep(0.05)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def is_open(port):
+    with socket.socket() as door:
+        return door.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.mark.slow
 def test_killed_in_mid_ingest_the_same_command_finishes_it(tmp_path):
     """`kill -9` at seeded moments; the same again goes on, every passage is found by itself, and none twice."""
@@ -99,3 +136,33 @@ def test_a_second_process_that_would_write_is_refused_and_nothing_is_lost(tmp_pa
     out, _ = start("add", other, folder).communicate()
     assert out.splitlines()[-1] == "done"
     assert_whole(folder, 60)
+
+
+@pytest.mark.slow
+def test_one_writer_and_many_readers_on_a_server(tmp_path, server):
+    """Readers find what comes in while they are open, a second writer is refused, a rebuild leaves all to be found."""
+    first, more = (write_sources(tmp_path / f"{n}.jsonl", 30, first=30 * n) for n in range(2))
+    folder = tmp_path / "store"
+    texts = [text_of(line) for path in (first, more) for line in path.read_text(encoding="utf-8").splitlines()]
+    new = texts[45]
+    out, err = start("add", first, folder, server).communicate()
+    assert out.splitlines()[-1:] == ["done"], err
+    readers = [start("read", "-", folder, server) for _ in range(2)]
+    assert [reader.stdout.readline() for reader in readers] == ["open\n"] * 2
+    assert all(ask(reader, new) not in ("", new) for reader in readers)
+    holder = start("hold", more, folder, server)
+    assert holder.stdout.readline() == "open\n"
+    assert [ask(reader, new) for reader in readers] == [new] * 2
+    _, said = (refused := start("add", first, folder, server)).communicate()
+    assert (refused.returncode, said.count("\n")) == (1, 1)
+    assert "is being written to by another process: wait" in said
+    for process in (holder, *readers):
+        process.communicate("\n")
+        assert process.returncode == 0
+    assert not (folder / "chroma").exists()
+    out, err = start("rebuild", "-", folder, server).communicate()
+    assert out == "60\n", err
+    reader = start("read", "-", folder, server)
+    assert reader.stdout.readline() == "open\n"
+    assert [ask(reader, text) for text in texts] == texts
+    reader.communicate()

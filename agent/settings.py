@@ -211,10 +211,10 @@ def known_secrets(environ: dict[str, str] | None = None, folder: Path | None = N
     env = dict(os.environ) if environ is None else environ
     try:
         values = _from_file(env, folder)
-    except ConfigError:
+    except (ConfigError, OSError):  # a working directory that is gone, too
         values = {}
     ours = (env.get("OPENAI_API_KEY"), values.get("api_key"), env.get("FACTDESK_TOKEN"))
-    others = (value for name, value in env.items() if name.endswith(_SECRET_NAMES) and len(value) >= 12)
+    others = (value for name, value in env.items() if name.upper().endswith(_SECRET_NAMES) and len(value) >= 12)
     return tuple(dict.fromkeys([*(str(key) for key in ours if len(str(key or "")) >= 6), *others]))
 
 

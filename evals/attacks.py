@@ -67,7 +67,6 @@ class _Item(BaseModel):
     id: str
     text: str = Field(min_length=1)
     kind: str = ""
-    group_id: str = ""
 
 
 def load_attacks(folder: Path) -> tuple[AttackCase, ...]:
@@ -118,7 +117,7 @@ def plant(suite: Suite, folder: Path) -> tuple[AttackCase, ...]:
                 planted=_planted(documents[0], item.text, _PLACES[number // 7 % 3], item.id),
                 gives_orders=not item.kind.startswith("benign"),
                 kind=item.kind,
-                group_id=item.group_id,
+                group_id=host.group_id or host.id,  # what is planted beside one claim stands and falls together
             )
         )
     return tuple(found)

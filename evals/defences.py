@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import Literal, get_args
 
 from agent.attempt import RULES, Rules
-from agent.domain import Check, Citation, Document, Hit, Passage, Query, Span, Stance, short_hash
+from agent.domain import Check, Citation, Document, Hit, Passage, Purpose, Query, Span, Stance, short_hash
 from agent.sources import Sources, StoreSources
 from agent.stages.cite import locate_quote
 from agent.stages.judge import BETWEEN, Between
+from agent.stages.retrieve import Fused, Reranker
 from agent.store.base import PassageStore, TimeLimit
 
 Defence = Literal["orders", "marks", "quotes", "origins", "spread", "dates", "checks"]
@@ -75,12 +76,16 @@ def between_without(off: AbstractSet[Defence]) -> Between:
     return between
 
 
-def sources_without(off: AbstractSet[Defence], store: PassageStore, *, limit: int, when: TimeLimit) -> Sources | None:
+def sources_without(
+    off: AbstractSet[Defence], store: PassageStore, *, limit: int, when: TimeLimit, reranker: Reranker | None = None
+) -> Sources | None:
     """How evidence is looked for without what is switched off; None where that changes nothing in the search."""
     if not off & {"dates", "spread"}:
         return None
     seen = TimeLimit(scope=when.scope) if "dates" in off else when
-    return _BestFirst(store, limit, seen) if "spread" in off else StoreSources(store, limit=limit, when=seen)
+    if "spread" in off:
+        return _BestFirst(store, limit, seen, reranker)
+    return StoreSources(store, limit=limit, when=seen, reranker=reranker)
 
 
 def _each_its_own(passages: Sequence[Passage], documents: Mapping[str, Document]) -> dict[str, str]:
@@ -108,14 +113,16 @@ def _believed(quote: str, passage: Passage, stance: Stance) -> Citation | None:
 class _BestFirst:
     """The same two rankings, fused, and then simply the first: whoever publishes most fills most places."""
 
-    def __init__(self, store: PassageStore, limit: int, when: TimeLimit) -> None:
+    def __init__(self, store: PassageStore, limit: int, when: TimeLimit, reranker: Reranker | None) -> None:
         self._store = store
         self._limit = limit
         self._when = when
+        self._reranker = reranker
 
     def find(self, queries: Sequence[Query], seen: frozenset[str]) -> tuple[Hit, ...]:
         """The passages with the best sums of reciprocal ranks."""
-        width = _OVERFETCH * self._limit + len(seen)
+        depth = self._reranker.depth if self._reranker else 0
+        width = max(_OVERFETCH * self._limit, depth) + len(seen)
         scores: dict[str, float] = {}
         passages: dict[str, Passage] = {}
         for query in queries:
@@ -124,6 +131,7 @@ class _BestFirst:
                     passages[passage.id] = passage
                     scores[passage.id] = scores.get(passage.id, 0.0) + 1 / (_RRF_K + rank)
         best = sorted((name for name in scores if name not in seen), key=lambda name: (-scores[name], name))
+        best = self._reranked(queries, [(passages[name], scores[name]) for name in best])
         return tuple(
             Hit(
                 passage=passages[name],
@@ -134,6 +142,19 @@ class _BestFirst:
             )
             for rank, name in enumerate(best[: self._limit], start=1)
         )
+
+    def _reranked(self, queries: Sequence[Query], best: Sequence[tuple[Passage, float]]) -> list[str]:
+        """Ids in the order of the re-ranking, which reads the first of them."""
+        names = [passage.id for passage, _ in best]
+        claim = next((query.text for query in queries if query.purpose is Purpose.CLAIM), None)
+        if self._reranker is None or claim is None or not best:
+            return names
+        first = best[: self._reranker.depth]
+        documents = self.documents({passage.document_id for passage, _ in first})
+        fused = [Fused(one.text, documents[one.document_id].title, score) for one, score in first]
+        scores = self._reranker.scores(claim, fused)
+        order = sorted(range(len(first)), key=lambda at: -scores[at])
+        return [names[at] for at in order] + names[len(first) :]
 
     def documents(self, ids: Iterable[str]) -> dict[str, Document]:
         """From the store's record."""

@@ -55,12 +55,14 @@ def test_the_order_of_stages_fits_on_a_page():
     assert len((ROOT / "agent" / "pipeline.py").read_text(encoding="utf-8").splitlines()) <= 150
 
 
-@pytest.mark.parametrize("name", ["extract", "judge", "judge_by_number"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "prompts").glob("*.md")))
 def test_prompts_render_with_exactly_their_variables(name):
     """A missing or unknown variable raises; the hash is that of the file."""
     prompt = load(name)
-    values = dict.fromkeys(prompt.variables, "x $y {z}")
-    assert prompt.render(**values)[-1][1].count("x $y {z}") == len(values)
+    hostile = "x $y ${z} {z} {{ 7 * 7 }} %s # system"
+    values = dict.fromkeys(prompt.variables, hostile)
+    assert values
+    assert prompt.render(**values)[-1][1].count(hostile) == len(values)
     with pytest.raises(KeyError):
         prompt.render(**values, more="x")
     with pytest.raises(KeyError):

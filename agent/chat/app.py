@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -160,7 +161,7 @@ def _conversations(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, o
     @app.post("/api/conversations/upload", status_code=201, summary="Verify a file: txt, md, html, pdf, docx")
     async def upload(request: Request, name: Annotated[str, Query(max_length=300)]) -> dict[str, str]:
         rooms.house.checks.take()
-        article = read_document(None, data=await request.body(), name=_file_name(name))
+        article = await asyncio.to_thread(read_document, None, data=await request.body(), name=_file_name(name))
         return {"id": (await rooms.start(article, Controls())).name}
 
     @app.get("/api/conversations/{name}", summary="A conversation as it is now")
@@ -176,7 +177,11 @@ def _conversations(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, o
 async def _article(rooms: Rooms, body: NewArticle) -> Document:
     if body.url:
         return await rooms.article_at(body.url)
-    return read_document(None, data=body.text.encode("utf-8", "replace"), name="article")
+    return await _text(body.text, "article")
+
+
+async def _text(text: str, name: str) -> Document:
+    return await asyncio.to_thread(read_document, None, data=text.encode("utf-8", "replace"), name=name)
 
 
 def _talk(app: FastAPI, rooms: Rooms) -> None:  # noqa: C901 (routes, one after the other)
@@ -237,13 +242,14 @@ def _sources(app: FastAPI, rooms: Rooms) -> None:
 
     @app.post("/api/conversations/{name}/sources", status_code=201, summary="Add a source as text")
     async def add(name: str, body: NewSource) -> dict[str, str]:
-        document = read_document(None, data=body.text.encode("utf-8", "replace"), name="source")
+        document = await _text(body.text, "source")
         return _put(rooms.get(name), document, title=body.title or document.title, facts=body)
 
     @app.post("/api/conversations/{name}/sources/upload", status_code=201, summary="Add a source as a file")
     async def upload(name: str, request: Request, file: Annotated[str, Query(max_length=300)]) -> dict[str, str]:
         room = rooms.get(name)
-        document = read_document(None, data=await request.body(), name=_file_name(file), untitled=Path(file).stem)
+        data, named = await request.body(), _file_name(file)
+        document = await asyncio.to_thread(read_document, None, data=data, name=named, untitled=Path(file).stem)
         room.put_source(document)
         room.hear(_added(document))
         return {"id": document.id}

@@ -65,8 +65,10 @@ class ServerEmbedder:
 
     def _try_once(self, texts: Sequence[str]) -> list[list[float]]:
         try:
-            # an empty text is refused by the server
-            found = self._embeddings.embed_documents([text if text.strip() else "-" for text in texts])
+            # not by `embed_documents`, which takes vectors in the order they come in; an empty text is refused
+            wanted = [text if text.strip() else "-" for text in texts]
+            rows = self._embeddings.client.create(model=self._embeddings.model, input=wanted).data
+            found = [list(row.embedding) for row in sorted(rows, key=lambda row: row.index or 0)]
         except AgentError:
             raise
         except Exception as error:  # the SDK lets type errors of broken bodies escape

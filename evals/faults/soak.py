@@ -1,4 +1,4 @@
-"""Mixed load for long against a server with ten faults: batches, conversations, a store that grows and shrinks.
+"""Mixed load for long against a server with ten faults: batches, conversations, files, a store that grows and shrinks.
 
     python -m evals.faults.soak --minutes 60 --json evals/bench/results/soak.json
 
@@ -29,6 +29,7 @@ from agent.ingest.chunk import cut_passages
 from agent.store.hybrid import Store
 from agent.store.memory import HashEmbedder
 from evals.bench.latency import SERVER, ask_server, served
+from evals.faults.files import read, write_files
 from evals.faults.ways import Seen, Site, batch, begin, converse, fill_store, settings_of, sources
 from evals.runs import write_whole
 
@@ -149,14 +150,14 @@ def _conversations(site: Site, tally: _Tally, end: float) -> None:
 
 
 def _changes(site: Site, tally: _Tally, end: float) -> None:
-    """Documents go into a store and out of it; at the end it holds what it held."""
-    number = 0
+    """Files are read, and documents go into a store and out of it; at the end it holds what it held."""
+    number, files = 0, write_files(site.folder / "files")
     with Store.open(site.folder / "growing", HashEmbedder(), write=True, create=True) as store:
         store.add([(source, cut_passages(source)) for source in sources()])
         before = store.snapshot()
         while time.monotonic() < end:
             number += 1
-            more = [source.model_copy(update={"id": f"{source.id}-{number}"}) for source in sources()]
+            more = [source.model_copy(update={"id": f"{source.id}-{number}"}) for source in (*sources(), *read(files))]
             store.add([(source, cut_passages(source)) for source in more])
             for source in more:
                 store.remove(source.id)

@@ -62,8 +62,9 @@ class AttackSolver:
         rows = [(document, cut_passages(document)) for document in documents]
         store = await asyncio.to_thread(lambda: MemoryStore(rows, embedder=self._embedder))
         when = TimeLimit(as_of=case.as_of, undated="drop" if case.as_of else "keep")
-        whole = StoreSources(store, limit=self._deps.settings.passages, when=when, reranker=self._reranker)
-        sources = sources_without(self._off, store, limit=self._deps.settings.passages, when=when) or whole
+        limit, reranker = self._deps.settings.passages, self._reranker
+        sources = sources_without(self._off, store, limit=limit, when=when, reranker=reranker)
+        sources = sources or StoreSources(store, limit=limit, when=when, reranker=reranker)
         claim = Claim(id=claim_id(case.claim, None), text=case.claim)
         deps = replace(self._deps, sources=sources, judge=judge)
         return await verify_claim(claim, deps, rules_without(self._off))

@@ -27,7 +27,7 @@ def embedder(httpserver, *, model="own-model", attempts=3):
 
 
 def vectors(request):
-    """Three numbers that tell the text, as the protocol has them, out of order."""
+    """Three numbers that tell the text, as the protocol has them."""
     texts = json.loads(request.data)["input"]
     rows = [
         {"object": "embedding", "index": number, "embedding": [float(len(text)), 1.0, 2.0]}
@@ -46,6 +46,18 @@ def test_texts_are_sent_as_they_are_and_come_back_as_unit_vectors(httpserver):
     assert sent["model"] == "own-model"
     assert np.linalg.norm(found, axis=1) == pytest.approx([1, 1])
     assert found[0] == pytest.approx(np.array([9, 1, 2]) / np.sqrt(86), abs=1e-6)
+
+
+def test_vectors_that_come_out_of_order_are_put_in_order(httpserver):
+    """`index` says whose each is."""
+
+    def shuffled(request):
+        body = json.loads(vectors(request).data)
+        return Response(json.dumps(body | {"data": body["data"][::-1]}), content_type="application/json")
+
+    httpserver.expect_request("/v1/embeddings").respond_with_handler(shuffled)
+    found = embedder(httpserver).embed(["a", "bbbb", "cc"])
+    assert [round(row[0] / row[1]) for row in found] == [1, 4, 2]
 
 
 def test_many_texts_are_sent_in_some_requests(httpserver):

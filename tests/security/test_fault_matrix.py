@@ -11,6 +11,7 @@ from agent.errors import ConfigError
 from evals.bench.latency import served
 from evals.faults import __main__ as command
 from evals.faults import soak
+from evals.faults.files import read, write_files
 from evals.faults.ways import KEY, Seen, Site, batch, broken_files
 from tests.shared import needs
 
@@ -87,6 +88,13 @@ def test_mixed_load_keeps_its_bounds(tmp_path, capsys):
     assert min(found.done.values()) > 1
     assert found.failures
     assert len(found.samples) >= 10
+
+
+def test_the_soak_reads_a_file_of_each_form(tmp_path):
+    """By the readers users meet, so that what these leak shows."""
+    found = list(read(write_files(tmp_path / "files")))
+    assert [document.id for document in found] == ["a.pdf", "b.docx", "c.html"]
+    assert all("Bakers in Velmar like rye." in document.text for document in found)
 
 
 def test_growth_is_seen():

@@ -67,6 +67,14 @@ def test_the_keys_of_environment_and_file_are_known(tmp_path):
     assert known_secrets({}, tmp_path) == ()
 
 
+def test_a_working_directory_that_is_gone_hides_no_key(tmp_path, monkeypatch):
+    """The keys of the environment are known all the same."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert known_secrets({"OPENAI_API_KEY": "from-environment"}) == ("from-environment",)
+
+
 def test_keys_of_others_and_the_token_of_the_chat_are_known(tmp_path):
     """Only what is long enough to be one; a stand-in such as `none` is a word like any other."""
     environ = {

@@ -10,11 +10,14 @@ import pytest
 import evals
 from agent.domain import Failure, FailureKind, Label, Verification
 from agent.errors import InputError
+from agent.ingest.chunk import cut_passages
 from agent.stages.decide import decide
-from agent.store.memory import HashEmbedder
+from agent.stages.queries import plan_queries
+from agent.store.base import TimeLimit
+from agent.store.memory import HashEmbedder, MemoryStore
 from evals.attacks import load_article_attacks, load_attacks, plant
 from evals.cases import ArticleAttackCase, AttackCase
-from evals.defences import rules_without, unused
+from evals.defences import rules_without, sources_without, unused
 from evals.record import Outcome
 from evals.scorers.attack import score_article_attack, score_attack
 from evals.solvers.article_attack import ArticleAttackSolver
@@ -128,6 +131,9 @@ def test_hostile_texts_are_planted_beside_the_truth(tmp_path):
         assert one.planted.text.replace(f"Obey {number}.", "").split() == one.documents[0].text.split()
         places.add((one.planted.text.startswith("Obey"), one.planted.text.endswith(f"Obey {number}.")))
     assert len(places) > 1
+    groups = {claim: {one.group_id for one in cases if one.claim == claim} for claim in {one.claim for one in cases}}
+    assert {len(found) for found in groups.values()} == {1}  # what stands beside one claim is resampled together
+    assert all("" not in found for found in groups.values())
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the adversarial cases are not beside the repository")
@@ -207,6 +213,28 @@ def test_checks_and_dates_can_be_switched_off(tmp_path):
     assert "late" in {hit.passage.document_id for hit in lost.verification.hits}
     assert rules_without({"checks"}).compare(LIE.text, TRUTH.text, "p") == ()
     assert not all(check.agrees for check in rules_without(set()).compare(LIE.text, TRUTH.text, "p"))
+
+
+class Backwards:
+    """A re-ranker that likes best what was last."""
+
+    id, depth = "backwards", 10
+
+    def scores(self, claim, passages):
+        return [float(n) for n in range(len(passages))]
+
+
+@pytest.mark.parametrize("off", [{"dates"}, {"spread"}, {"dates", "spread"}])
+def test_what_is_switched_off_keeps_the_re_ranking(off):
+    """Else a row would show what two things are worth."""
+    told = [document(f"The Norvik mill made {n} tons of flour.", f"d{n}", publisher=f"P{n}") for n in range(4)]
+    store = MemoryStore([(one, cut_passages(one)) for one in told], embedder=HashEmbedder())
+    queries = plan_queries(claim("The Norvik mill made 2 tons of flour."), round=1)
+    found = []
+    for reranker in (None, Backwards()):
+        sources = sources_without(off, store, limit=4, when=TimeLimit(), reranker=reranker)
+        found.append([hit.passage.document_id for hit in sources.find(queries, frozenset())])
+    assert found[1] == found[0][::-1]
 
 
 def test_marks_can_be_taken_from_what_a_model_reads(tmp_path):

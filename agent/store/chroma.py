@@ -94,9 +94,18 @@ class DenseIndex:
 
     def query(self, vector: Vectors, limit: int) -> tuple[str, ...]:
         """The ids nearest to the vector, best first, at most `limit`."""
+        from chromadb.errors import NotFoundError
+
         with _translated(self._place):
-            found = self._collection.query(query_embeddings=vector.reshape(1, -1), n_results=max(limit, 1), include=[])
+            try:
+                found = self._asked(vector, limit)
+            except NotFoundError:  # another process has rebuilt the index since
+                self._collection = self._get(create=False)
+                found = self._asked(vector, limit)
         return tuple(found["ids"][0][:limit])
+
+    def _asked(self, vector: Vectors, limit: int) -> Any:
+        return self._collection.query(query_embeddings=vector.reshape(1, -1), n_results=max(limit, 1), include=[])
 
     def ids(self) -> frozenset[str]:
         """Every id in the index."""

@@ -156,12 +156,15 @@ def test_one_writer_and_many_readers_on_a_server(tmp_path, server):
     _, said = (refused := start("add", first, folder, server)).communicate()
     assert (refused.returncode, said.count("\n")) == (1, 1)
     assert "is being written to by another process: wait" in said
-    for process in (holder, *readers):
-        process.communicate("\n")
-        assert process.returncode == 0
+    holder.communicate("\n")
+    assert holder.returncode == 0
     assert not (folder / "chroma").exists()
     out, err = start("rebuild", "-", folder, server).communicate()
     assert out == "60\n", err
+    assert [ask(reader, new) for reader in readers] == [new] * 2  # also those that were open before
+    for reader in readers:
+        reader.communicate("\n")
+        assert reader.returncode == 0
     reader = start("read", "-", folder, server)
     assert reader.stdout.readline() == "open\n"
     assert [ask(reader, text) for text in texts] == texts

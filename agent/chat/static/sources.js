@@ -1,6 +1,6 @@
 import { $, button, call, el } from "./dom.js";
 
-const KINDS = ["official", "wire", "newspaper", "ngo", "encyclopedia", "partisan", "research", "other"];
+const KINDS = ["official", "wire", "newspaper", "ngo", "encyclopedia", "partisan", "research", "fact_check", "other"];
 let desk, api;
 
 const guarded = async (act) => {

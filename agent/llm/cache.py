@@ -43,7 +43,7 @@ class CachedModel:
 
     async def _ask(self, sha: str, request: ChatRequest) -> ChatReply:
         reply = await self._model.complete(request)
-        self._store.save_call(sha, request, reply)
+        await asyncio.to_thread(self._store.save_call, sha, request, reply)  # it waits for the disk
         self.paid += reply.usage
         return reply
 

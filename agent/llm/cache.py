@@ -43,8 +43,15 @@ class CachedModel:
 
     async def _ask(self, sha: str, request: ChatRequest) -> ChatReply:
         reply = await self._model.complete(request)
-        await asyncio.to_thread(self._store.save_call, sha, request, reply)  # it waits for the disk
         self.paid += reply.usage
+        saving = asyncio.ensure_future(
+            asyncio.to_thread(self._store.save_call, sha, request, reply)
+        )  # waits for the disk
+        try:
+            await asyncio.shield(saving)
+        except asyncio.CancelledError:
+            await saving  # what was paid is kept
+            raise
         return reply
 
 

@@ -9,6 +9,7 @@ most; the other passages are taken as neutral.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from importlib.resources import files
 from itertools import groupby
@@ -160,7 +161,8 @@ def read(  # noqa: PLR0913 (two of them say how much)
         documents: where they are from.
         readers: the scout with its calibration, and the reader.
         glances: most windows of a passage that are scouted.
-        most: read only in so many passages, those in which the scout finds most; in all without it.
+        most: read only in so many passages, those in which the scout finds most, of as many origins as there are; in
+            all without it.
     """
     scout, calibration, reader = readers
     windows = cut_windows(hits, documents, sentences=calibration.sentences, title=calibration.title)
@@ -170,10 +172,25 @@ def read(  # noqa: PLR0913 (two of them say how much)
     windows, pairs, shared = tuple(windows[row] for row in near), [pairs[row] for row in near], shared[near]
     scores = calibration.apply(raw_scores(scout, pairs), shared)
     rows = sorted(deciding(windows, scores).values())
-    telling = np.sort(np.argsort(-scores[rows, :_NEUTRAL].max(axis=1), kind="stable")[:most])
+    origins = [(claims[windows[row].hit], hits[windows[row].hit].origin) for row in rows]
+    telling = _telling(scores[rows, :_NEUTRAL].max(axis=1), origins, most)
     chosen = [rows[number] for number in telling]
     found = raw_scores(reader, [pairs[row] for row in chosen]).astype(np.float64)
     return Reading(tuple(windows[row] for row in rows), scores[rows], telling, Opinions(found, shared[chosen]))
+
+
+def _telling(scores: NDArray[np.float64], origins: Sequence[tuple[str, str]], most: int | None) -> NDArray[np.intp]:
+    """Numbers of the passages in which the scout finds most, one of every origin before the second of any.
+
+    Otherwise many texts of one publisher would keep the reader from all others.
+    """
+    best = np.argsort(-scores, kind="stable")
+    seen = Counter[tuple[str, str]]()
+    turns = []
+    for number in best:
+        turns.append(seen[origins[number]])
+        seen[origins[number]] += 1
+    return np.sort(best[np.argsort(turns, kind="stable")][:most])
 
 
 def _near(windows: Sequence[Window], shared: NDArray[np.float64], most: int) -> list[int]:

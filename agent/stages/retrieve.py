@@ -321,7 +321,10 @@ def _candidate(passage: Passage, document: Document, queries: Sequence[Query], l
 
 
 def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str]) -> _Picked:
-    """The best that are no copies of a better (or seen) one and within the cap; the rest only fills up."""
+    """The best that are no copies of a better (or seen) one and within the cap; the rest only fills up, behind them.
+
+    A judge weighs where a passage stands, so what fills up must not push others down.
+    """
     ordered = sorted(candidates, key=_order)
     texts = [_shingles(candidate.passage.text) for candidate in ordered if candidate.passage.id in seen]
     kept: list[_Candidate] = []
@@ -342,7 +345,7 @@ def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str])
             continue
         kept.append(candidate)
         texts.append(text)
-    return _Picked(sorted((kept + rest)[:limit], key=_order), len(kept), has_copies)
+    return _Picked((kept + rest)[:limit], len(kept), has_copies)
 
 
 def _order(candidate: _Candidate) -> tuple[bool, float, float, str]:

@@ -135,6 +135,19 @@ def test_only_the_passages_in_which_the_scout_finds_most_are_read():
     assert not any("it seems" in text for text, _ in reader.pairs)
 
 
+def test_many_texts_of_one_origin_do_not_keep_the_reader_from_the_others():
+    """The scout finds most in them; of every origin one passage is read before the second of any."""
+    flood = [document(f"The bridge opened in 1931, report {n}.", f"f{n}") for n in range(6)]
+    hits = [hit(one, rank=n + 1, origin="flood") for n, one in enumerate(flood)] + [hit(SECOND, rank=7, origin="other")]
+    documents = {one.id: one for one in (*flood, SECOND)}
+    loud = RuleScorer("scout", "1931", "was not")
+    reader = RuleScorer("reader", "1931", "1934")
+    calibration = Calibration(scorer=loud.id, sentences=1, title=True)
+    maker = ReadingJudge(loud, calibration, reader, Pool(scout=loud.id, reader=reader.id, reads=2))
+    found = asyncio.run(maker.judge(claim(), hits, documents)).evidence
+    assert [piece.stance for piece in found if piece.document_id == "b"] == [Stance.REFUTES]
+
+
 def test_parameters_of_other_scorers_are_refused():
     with pytest.raises(ModelError, match="fit_reading"):
         ReadingJudge(scout(), Calibration(scorer="scout"), scout_like_reader(), Pool(scout="scout", reader="another"))

@@ -13,6 +13,8 @@ from agent.masking import masked
 from agent.settings import known_secrets
 
 _MOVED = range(300, 400)
+_REFUSED = frozenset(range(400, 500)) - {408, 409, 425, 429}
+"""What the same request would meet again."""
 
 
 def translated(error: Exception, name: str) -> AgentError:
@@ -40,8 +42,8 @@ def _of_status(error: openai.APIStatusError, name: str) -> AgentError:
             )
         case openai.RateLimitError(code="insufficient_quota"):
             return ConfigError(f"the account behind model {name!r} has no quota left: top it up or use another key")
-        case openai.BadRequestError() | openai.UnprocessableEntityError():
-            return ModelError(f"the server refused the request to model {name!r}: {short(error)}")
+        case openai.APIStatusError(status_code=status) if status in _REFUSED:
+            return ModelError(f"the server refused the request to model {name!r} ({status}): {short(error)}")
         case openai.APIStatusError(status_code=status) if status in _MOVED:
             return ConfigError(
                 f"the server sends calls to model {name!r} elsewhere ({status}): check FACTDESK_BASE_URL"

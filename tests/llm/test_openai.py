@@ -150,7 +150,7 @@ def test_unfinished_replies_say_so(fault, finish):
         assert complete(model(server.base_url), REQUEST).finish_reason == finish
 
 
-@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
 def test_a_key_the_server_repeats_is_masked(httpserver, monkeypatch, status):
     """Ours, of whatever form and wherever the message would be cut, and what looks like another's."""
     key, other = "canary-of-no-form-" + "7f3a90" * 8, "sk-foreign-canary"

@@ -43,15 +43,8 @@ class CachedModel:
 
     async def _ask(self, sha: str, request: ChatRequest) -> ChatReply:
         reply = await self._model.complete(request)
+        self._store.save_call(sha, request, reply)  # at once: a reply that waits for its turn is lost by a kill
         self.paid += reply.usage
-        saving = asyncio.ensure_future(
-            asyncio.to_thread(self._store.save_call, sha, request, reply)
-        )  # waits for the disk
-        try:
-            await asyncio.shield(saving)
-        except asyncio.CancelledError:
-            await saving  # what was paid is kept
-            raise
         return reply
 
 

@@ -76,10 +76,10 @@ class Budget:
 
     def spent(self, usage: Usage) -> str:
         """Which limit has been reached, or cannot be kept; empty when none has."""
-        counts = usage.prompt_tokens + usage.completion_tokens
-        if usage.model_calls and not counts and (self.tokens is not None or self.cost is not None):
+        tokens = usage.prompt_tokens + usage.completion_tokens
+        if usage.model_calls and not tokens and (self.tokens is not None or self.cost is not None):
             return "the server does not count tokens, so no budget of tokens or money can be kept"
-        if self.tokens is not None and usage.prompt_tokens + usage.completion_tokens >= self.tokens:
+        if self.tokens is not None and tokens >= self.tokens:
             return f"the budget of {self.tokens} tokens is spent"
         if self.cost is not None and self.price is not None and self.price.of(usage) >= self.cost:
             return f"the budget of {self.cost:g} US dollars is spent"

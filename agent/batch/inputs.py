@@ -6,6 +6,7 @@ import csv
 import glob
 import json
 import os
+import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,8 @@ from agent.ingest.read import (
 )
 
 _LONGEST_LINE = 20_000_000
+_ESCAPED = re.compile("[\udc80-\udcff]")
+"""What Python makes of a byte that is no UTF-8."""
 _OWN_COLUMNS = frozenset(("id", "text", "path", "title", "date", "published", "url"))
 
 
@@ -198,22 +201,14 @@ def _refuse_constant(name: str) -> object:
 
 def _csv(path: Path) -> Iterator[tuple[int, object]]:
     csv.field_size_limit(_LONGEST_LINE)
-    with path.open(
-        encoding="utf-8-sig", errors="surrogateescape", newline=""
-    ) as file:  # a bad byte is one row's matter
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.DictReader(file)
         if not {"text", "path"} & set(reader.fieldnames or ()):
             raise InputError(f"{str(path)!r} has the columns {reader.fieldnames!r}: one must be called text or path")
         for row in reader:
             values = {key: value for key, value in row.items() if key is not None}
-            yield (
-                reader.line_num,
-                values if _is_utf8(values) else InputError("bytes that are no UTF-8: save it as UTF-8"),
-            )
-
-
-def _is_utf8(values: Mapping[str, Any]) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for value in values.values() for letter in str(value))
+            is_utf8 = not any(_ESCAPED.search(str(value)) for value in values.values())
+            yield reader.line_num, values if is_utf8 else InputError("bytes that are no UTF-8: save it as UTF-8")
 
 
 def _parquet(path: Path) -> Iterator[tuple[int, object]]:

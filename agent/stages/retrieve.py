@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
@@ -112,12 +113,13 @@ def retrieve(  # noqa: PLR0913 (what is asked, where, and four facts of the one 
     """
     width = max(_OVERFETCH * limit, reranker.depth if reranker else 0) + len(seen)
     read = _Reading(reranker, next((query.text for query in queries if query.purpose is Purpose.CLAIM), None))
-    found = read.of(_search(queries, store, width, when))
+    most = _WIDENED[-1] * width
+    found = read.of(_search(queries, store, width, when, most=most))
     picked = _pick(found.candidates, limit=limit, seen=seen)
     for times in _WIDENED:
         if not _is_crowded(picked, found, store):
             break
-        wider = read.of(_search(queries, store, times * width, when))
+        wider = read.of(_search(queries, store, times * width, when, most=most))
         better = _pick(wider.candidates, limit=limit, seen=seen)
         if better.apart > picked.apart:
             found, picked = wider, better
@@ -183,7 +185,7 @@ def origins_of(passages: Sequence[Passage], documents: Mapping[str, Document]) -
     """
     used = sorted({passage.document_id for passage in passages})
     texts = {key: _shingles(documents[key].text[:_COMPARED_CHARACTERS]) for key in used}
-    own = [_shingles(passage.text) for passage in passages]
+    own = [_passage_shingles(passage.text) for passage in passages]
     copies = list(range(len(passages)))
     for later, passage in enumerate(passages):
         for earlier in range(later):
@@ -262,7 +264,7 @@ def _texts(passages: Mapping[str, Passage]) -> dict[str, int]:
     firsts: list[tuple[str, _Shingles]] = []
     holders: dict[tuple[str, ...], int] = {}
     for _, passage in sorted(passages.items()):
-        runs = _shingles(passage.text)
+        runs = _passage_shingles(passage.text)
         shared = Counter(holders[run] for run in runs if run in holders)
         for number, _ in shared.most_common(1):
             document, first = firsts[number]
@@ -279,12 +281,12 @@ def _texts(passages: Mapping[str, Passage]) -> dict[str, int]:
 _Legs = Sequence[Mapping[str, tuple[Passage, int]]]
 
 
-def _search(queries: Sequence[Query], store: PassageStore, width: int, when: TimeLimit) -> _Found:
-    """The first `width` texts for each query by meaning and by words, however many copies stand among them."""
+def _search(queries: Sequence[Query], store: PassageStore, width: int, when: TimeLimit, *, most: int) -> _Found:
+    """The first `width` texts for each query by meaning and by words, whatever copies stand among `most` passages."""
     texts: dict[str, int] = {}
     dense: list[tuple[Passage, ...]] = []
     lexical: list[tuple[Passage, ...]] = []
-    for asked in (width, *(times * width for times in _WIDENED)):
+    for asked in sorted({min(times * width, most) for times in (1, *_WIDENED)}):
         dense = [tuple(store.search_dense(query.text, limit=asked, when=when)) for query in queries]
         lexical = [tuple(store.search_lexical(query.text, limit=asked, when=when)) for query in queries]
         texts = _texts({passage.id: passage for leg in (*dense, *lexical) for passage in leg})
@@ -326,7 +328,7 @@ def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str])
     A judge weighs where a passage stands, so what fills up must not push others down.
     """
     ordered = sorted(candidates, key=_order)
-    texts = [_shingles(candidate.passage.text) for candidate in ordered if candidate.passage.id in seen]
+    texts = [_passage_shingles(candidate.passage.text) for candidate in ordered if candidate.passage.id in seen]
     kept: list[_Candidate] = []
     rest: list[_Candidate] = []
     has_copies = False
@@ -338,7 +340,7 @@ def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str])
         if sum(other.publisher == candidate.publisher for other in kept) >= _MOST_PER_PUBLISHER:
             rest.append(candidate)
             continue
-        text = _shingles(candidate.passage.text)
+        text = _passage_shingles(candidate.passage.text)
         if any(_is_copy(text, other) for other in texts):
             has_copies = True
             rest.append(candidate)
@@ -358,6 +360,12 @@ def _shingles(text: str) -> _Shingles:
     words = _WORD.findall(normalise(visible(text)))
     runs = range(max(1, len(words) - _SHINGLE_WORDS + 1))
     return frozenset(tuple(words[start : start + _SHINGLE_WORDS]) for start in runs) if words else frozenset()
+
+
+@lru_cache(maxsize=1024)
+def _passage_shingles(text: str) -> _Shingles:
+    """Kept for a while: a passage is compared at three places, and claims of an article find the same ones."""
+    return _shingles(text)
 
 
 def _is_same_text(one: _Shingles, other: _Shingles) -> bool:

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -15,6 +11,7 @@ from agent.batch.journal import Journal
 from agent.runlog import RunLog
 from tests.batch.test_batch_cli import articles, desk, journal_is_whole, rows, stable
 from tests.batch.test_provider_batch_cli import until, without_usage
+from tests.chroma import chroma_at
 from tests.cli.command import finish, needs_embedder
 
 __all__ = ["desk"]
@@ -28,24 +25,10 @@ RAY = (*HERE, "--engine", "ray", "--actors", "2", "--out", "run")
 @pytest.fixture
 def chroma(desk):
     """A Chroma server with the sources of the desk in a store."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    program = Path(sys.executable).with_name("chroma")
-    words = [str(program), "run", "--path", str(desk.folder / "index"), "--host", "127.0.0.1", "--port", str(port)]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            until(lambda: is_open(port))
-            desk.set(FACTDESK_CHROMA_URL=f"http://127.0.0.1:{port}")
-            assert command(desk, "store", "add", "sources.jsonl", "--store", "store").code == 0
-            yield
-        finally:
-            server.terminate()
-
-
-def is_open(port):
-    with socket.socket() as door:
-        return door.connect_ex(("127.0.0.1", port)) == 0
+    with chroma_at(desk.folder / "index") as url:
+        desk.set(FACTDESK_CHROMA_URL=url)
+        assert command(desk, "store", "add", "sources.jsonl", "--store", "store").code == 0
+        yield
 
 
 def command(desk, *words):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from agent.domain import Document, Hit, Passage, Purpose, Query, Span, passage_of, text_sha256
@@ -212,11 +212,15 @@ def test_copies_push_no_other_text_out(dense: list[int], lexical: list[int], cop
     texts = [document(name) for name in names]
     rankings = [[names[number] for number in order] for order in (dense, lexical)]
 
-    def found(sources: list[Document], ranked: list[list[str]]) -> list[tuple[str, float]]:
-        hits = retrieve([query()], ScriptedStore(sources, {"q": ranked[0]}, {"q": ranked[1]}), limit=5, when=ALWAYS)
+    def found(sources: list[Document], limit: int = 5) -> list[tuple[str, float]]:
+        store = ScriptedStore(sources, *({"q": ranking} for ranking in rankings))
+        hits = retrieve([query()], store, limit=limit, when=ALWAYS)
         return [(hit.passage.text.split()[-1], hit.score) for hit in hits]
 
-    before = found(texts, rankings)
+    assume(
+        len({score for _, score in found(texts, limit=6)}) == 6
+    )  # among equals the ids decide, and a copy has its own
+    before = found(texts)
     number = int(before[copied][0].removeprefix("t").removesuffix("29"))
     copies = [
         document(f"copy{n}", f"TOWN{n} - {words(names[number])}", publisher=f"Paper {n}") for n in range(len(places))
@@ -224,7 +228,7 @@ def test_copies_push_no_other_text_out(dense: list[int], lexical: list[int], cop
     for ranking in rankings:
         for copy, place in zip(copies, places, strict=True):
             ranking.insert(max(place, ranking.index(names[number]) + 1), copy.id)
-    assert found([*texts, *copies], rankings) == before
+    assert found([*texts, *copies]) == before
 
 
 def test_copies_fill_up_when_there_is_nothing_else() -> None:

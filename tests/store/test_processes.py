@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -17,6 +15,7 @@ from agent.domain import Purpose, Query
 from agent.stages.retrieve import retrieve
 from agent.store.base import TimeLimit
 from agent.store.hybrid import Store
+from tests.chroma import chroma_at
 from tests.store.killed import EMBEDDER
 
 KILLS = int(os.environ.get("KILLS", "3"))
@@ -76,26 +75,8 @@ def ask(process, text):
 @pytest.fixture
 def server(tmp_path):
     """The address of a Chroma server of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    program = Path(sys.executable).with_name("chroma")
-    words = [program, "run", "--path", tmp_path / "index", "--host", "127.0.0.1", "--port", str(port)]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            deadline = time.monotonic() + 30
-            while not is_open(port):
-                assert process.poll() is None, "the server ended"
-                assert time.monotonic() < deadline, "the server does not listen"
-                time.sleep(0.05)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-
-
-def is_open(port):
-    with socket.socket() as door:
-        return door.connect_ex(("127.0.0.1", port)) == 0
+    with chroma_at(tmp_path / "index") as url:
+        yield url
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from agent.domain import Document, Result, Run, SentenceStatus, Usage, short_has
 from agent.errors import ConfigError, InputError
 from agent.events import Listener, Waiting, ignore
 from agent.llm.base import ChatModel, ClosableModel, StreamingModel
-from agent.llm.cache import CachedModel, ReplayModel
+from agent.llm.cache import CachedModel, KeepingModel, ReplayModel
 from agent.llm.ledger import BatchLedger
 from agent.llm.provider_batch import BatchingModel, Rhythm
 from agent.llm.retry import Limits, RetryingModel
@@ -106,15 +106,32 @@ async def open_desk(
     inner = model or language_model_of(settings, listener)
     try:
         is_patient = isinstance(inner, BatchingModel)  # it tries again by itself, and holds back no call
-        calls = inner if is_patient else patient(inner, settings, listener)
-        yield deps_of(settings, store, log, listener, calls=calls)
+        calls = inner if is_patient else patient(KeepingModel(inner, log), settings, listener)
+        yield deps_of(settings, store, log, listener, calls=calls, saves=False)
     finally:
         await inner.aclose()
 
 
-def deps_of(settings: Settings, store: PassageStore, log: RunLog, listener: Listener, *, calls: ChatModel) -> Deps:
-    """Everything a run works with, over a language model that others may call too; see `open_desk`."""
-    cached = CachedModel(calls, log)
+def deps_of(  # noqa: PLR0913 (where and with what one run works)
+    settings: Settings,
+    store: PassageStore,
+    log: RunLog,
+    listener: Listener,
+    *,
+    calls: ChatModel,
+    saves: bool = True,
+) -> Deps:
+    """Everything a run works with, over a language model that others may call too; see `open_desk`.
+
+    Args:
+        settings: of the run.
+        store: where evidence is looked for.
+        log: where calls and results are kept.
+        listener: hears of progress.
+        calls: the language model with its limits.
+        saves: whether its replies are still to be kept.
+    """
+    cached = CachedModel(calls, log, saves=saves)
     began = time.monotonic()
     when = TimeLimit(as_of=settings.as_of, undated=settings.undated, scope=settings.scope)
     return Deps(

@@ -20,6 +20,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 _NUMBER = re.compile(r"\d+(?:[.,\u00a0\u202f]\d+)*")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile(r"[A-Za-z]")
+_GREEK_OR_CYRILLIC = re.compile("[\u0370-\u052f]")
 _LOOK_ALIKES = str.maketrans(
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u04bb\u04cf"
     "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0406\u0408\u0405"
@@ -55,8 +56,12 @@ def visible(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
-    kept = "".join(char if char.isspace() or unicodedata.category(char)[0] != "C" else "" for char in text)
-    return as_latin(" ".join(kept.split()))
+    words = (word if word.isprintable() else _without_controls(word) for word in text.split())
+    return as_latin(" ".join(word for word in words if word))
+
+
+def _without_controls(text: str) -> str:
+    return "".join(char for char in text if unicodedata.category(char)[0] != "C")
 
 
 def as_latin(text: str) -> str:
@@ -64,7 +69,7 @@ def as_latin(text: str) -> str:
 
     Every character stays at its place. A word that is Cyrillic or Greek altogether is left as it is.
     """
-    return text if text.isascii() else _LETTERS.sub(_unmixed, text)
+    return _LETTERS.sub(_unmixed, text) if _GREEK_OR_CYRILLIC.search(text) else text
 
 
 def _unmixed(word: re.Match[str]) -> str:
@@ -72,7 +77,7 @@ def _unmixed(word: re.Match[str]) -> str:
     if found.isascii() or not _LATIN.search(found):
         return found
     latin = found.translate(_LOOK_ALIKES)
-    return latin if not any("\u0370" <= letter <= "\u052f" for letter in latin) else found
+    return found if _GREEK_OR_CYRILLIC.search(latin) else latin
 
 
 def content_words(text: str) -> list[str]:

@@ -9,12 +9,47 @@ from agent.errors import ModelError
 from agent.llm.base import CallStore, ChatModel, ChatReply, ChatRequest
 
 
-class CachedModel:
-    """A chat model that looks a request up before it asks, and adds up what was really paid."""
+class KeepingModel:
+    """A chat model whose call is over when its reply is on the disk, which other calls do not wait for.
+
+    Behind a limit on calls in flight, no more replies than that can be lost by a kill.
+    """
 
     def __init__(self, model: ChatModel, store: CallStore) -> None:
         self._model = model
         self._store = store
+
+    @property
+    def id(self) -> str:
+        """Id of the model behind."""
+        return self._model.id
+
+    async def complete(self, request: ChatRequest) -> ChatReply:
+        """A new reply, kept."""
+        reply = await self._model.complete(request)
+        save = asyncio.to_thread(self._store.save_call, request.sha256(self.id), request, reply)
+        saving = asyncio.ensure_future(save)
+        try:
+            await asyncio.shield(saving)
+        except asyncio.CancelledError:
+            await saving  # what was paid is kept
+            raise
+        return reply
+
+
+class CachedModel:
+    """A chat model that looks a request up before it asks, and adds up what was really paid.
+
+    Args:
+        model: is asked.
+        store: of replies.
+        saves: whether new replies have to be kept; a `KeepingModel` has done so.
+    """
+
+    def __init__(self, model: ChatModel, store: CallStore, *, saves: bool = True) -> None:
+        self._model = model
+        self._store = store
+        self._saves = saves
         self._in_flight: dict[str, asyncio.Future[ChatReply]] = {}
         self.paid = Usage()
 
@@ -43,7 +78,8 @@ class CachedModel:
 
     async def _ask(self, sha: str, request: ChatRequest) -> ChatReply:
         reply = await self._model.complete(request)
-        self._store.save_call(sha, request, reply)  # at once: a reply that waits for its turn is lost by a kill
+        if self._saves:
+            self._store.save_call(sha, request, reply)
         self.paid += reply.usage
         return reply
 

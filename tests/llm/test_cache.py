@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 
 import pytest
 
 from agent.errors import ModelError, ReplyError
 from agent.llm.base import ChatRequest, Message
-from agent.llm.cache import CachedModel, ReplayModel
+from agent.llm.cache import CachedModel, KeepingModel, ReplayModel
 from agent.llm.fake import ScriptedModel
 from agent.llm.reply import ask
+from agent.llm.retry import RetryingModel
 
 
 def request(text="?", **changes):
@@ -98,3 +100,64 @@ def test_replay_knows_only_what_was_kept():
     assert asyncio.run(replaying.complete(request())).text == "one"
     with pytest.raises(ModelError, match="no kept reply"):
         asyncio.run(replaying.complete(request("other")))
+
+
+class SlowDisk(Shelf):
+    """Keeps nothing before it may; `asked` counts the saves that were begun."""
+
+    def __init__(self):
+        super().__init__()
+        self.may, self.asked = threading.Event(), 0
+
+    def save_call(self, sha256, request, reply):
+        self.asked += 1
+        assert self.may.wait(10)
+        super().save_call(sha256, request, reply)
+
+
+async def _until(holds):
+    while not holds():
+        await asyncio.sleep(0.001)
+
+
+def test_what_is_not_on_the_disk_yet_still_counts_as_in_flight():
+    """Two places, a disk that hangs: no third call is made, however many wait, and all are kept in the end."""
+    model, disk = ScriptedModel(lambda _: "yes"), SlowDisk()
+    patient = RetryingModel(KeepingModel(model, disk), attempts=1, wait_base=0, concurrency=2)
+
+    async def work():
+        calls = [asyncio.ensure_future(patient.complete(request(str(n)))) for n in range(5)]
+        await _until(lambda: disk.asked == 2)
+        await asyncio.sleep(0.05)
+        made, over = len(model.requests), sum(call.done() for call in calls)
+        disk.may.set()
+        await asyncio.gather(*calls)
+        return made, over
+
+    assert asyncio.run(work()) == (2, 0)
+    assert len(disk.calls) == 5
+
+
+def test_a_cancelled_call_keeps_what_was_paid():
+    """It ends when its reply is on the disk."""
+    disk = SlowDisk()
+
+    async def work():
+        call = asyncio.ensure_future(KeepingModel(ScriptedModel(["yes"]), disk).complete(request()))
+        await _until(lambda: disk.asked == 1)
+        call.cancel()
+        disk.may.set()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    asyncio.run(work())
+    assert len(disk.calls) == 1
+
+
+def test_what_was_kept_is_not_kept_again():
+    """One save a call, whoever does it."""
+    disk = SlowDisk()
+    disk.may.set()
+    cached = CachedModel(KeepingModel(ScriptedModel(["yes"]), disk), disk, saves=False)
+    assert [asyncio.run(cached.complete(request())).text for _ in range(2)] == ["yes", "yes"]
+    assert disk.asked == 1

@@ -16,7 +16,7 @@ from agent.domain import Check, Citation, Document, Hit, Passage, Purpose, Query
 from agent.sources import Sources, StoreSources
 from agent.stages.cite import locate_quote
 from agent.stages.judge import BETWEEN, Between
-from agent.stages.retrieve import Fused, Reranker
+from agent.stages.retrieve import RRF_K, Fused, Reranker
 from agent.store.base import PassageStore, TimeLimit
 
 Defence = Literal["orders", "marks", "quotes", "origins", "spread", "dates", "checks"]
@@ -31,7 +31,6 @@ SAYS: Mapping[Defence, str] = {
     "checks": "numbers, dates, names and negation must agree",
 }
 _OF_LANGUAGE_MODEL: frozenset[Defence] = frozenset({"marks", "quotes"})
-_RRF_K = 60
 _OVERFETCH = 4
 
 
@@ -129,7 +128,7 @@ class _BestFirst:
             for search in (self._store.search_dense, self._store.search_lexical):
                 for rank, passage in enumerate(search(query.text, limit=width, when=self._when), start=1):
                     passages[passage.id] = passage
-                    scores[passage.id] = scores.get(passage.id, 0.0) + 1 / (_RRF_K + rank)
+                    scores[passage.id] = scores.get(passage.id, 0.0) + 1 / (RRF_K + rank)
         best = sorted((name for name in scores if name not in seen), key=lambda name: (-scores[name], name))
         best = self._reranked(queries, [(passages[name], scores[name]) for name in best])
         return tuple(

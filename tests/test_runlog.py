@@ -79,7 +79,7 @@ def claim(name: str, index: int | None = 0) -> Claim:
 def verification(about: Claim, *sources: Document, text: str = "because") -> Verification:
     """A verdict on a claim with one hit and one piece of evidence for each source."""
     hits = tuple(
-        Hit(passage=passage_of(source, Span(start=0, end=4)), rank=rank, score=1 / (60 + rank), origin="o")
+        Hit(passage=passage_of(source, Span(start=0, end=4)), rank=rank, score=1 / (20 + rank), origin="o")
         for rank, source in enumerate(sources, start=1)
     )
     evidence = tuple(

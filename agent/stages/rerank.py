@@ -23,7 +23,7 @@ from agent.stages.stance import PairScorer, raw_scores, shared_words
 
 FEATURES = ("fused", "bearing", "words")
 """What is mixed; see `features_of`."""
-_FUSED_SCALE = 30.0
+_FUSED_SCALE = 10.0
 """Makes the score of a passage that both rankings have first about one."""
 _TINY = 1e-3
 

@@ -14,8 +14,8 @@ from agent.scope import live_address
 from agent.store.base import PassageStore, TimeLimit
 from agent.text import visible
 
-_RRF_K = 60
-"""Constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)."""
+RRF_K = 20
+"""Constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009, who took 60; docs/sources.md says why not)."""
 _OVERFETCH = 4
 _WIDENED = (4, 16)
 """Times as wide is searched where one publisher or copies of one text fill the first places."""
@@ -314,7 +314,7 @@ def _candidate(passage: Passage, document: Document, queries: Sequence[Query], l
     return _Candidate(
         passage=passage,
         # summed in order of rank, so that the order of the queries cannot change a last digit
-        score=sum(1 / (_RRF_K + rank) for rank in sorted(by_meaning + by_words)),
+        score=sum(1 / (RRF_K + rank) for rank in sorted(by_meaning + by_words)),
         dense_rank=min(by_meaning, default=None),
         lexical_rank=min(by_words, default=None),
         publisher=publisher_key(document),

@@ -119,7 +119,7 @@ def test_the_same_score_leaves_the_fused_order():
 def test_features_are_the_fused_score_what_takes_a_side_and_the_words():
     """The title counts for the words, not for the cross-encoder."""
     scorer = Bearing("mill")
-    passages = [Fused("The mill  burnt.", "Velm", 1 / 30), Fused("Nothing here.", "", 1 / 60)]
+    passages = [Fused("The mill  burnt.", "Velm", 1 / 10), Fused("Nothing here.", "", 1 / 20)]
     found = features_of(scorer, "The mill of Velm burnt.", passages)
     assert found.shape == (2, len(FEATURES))
     assert found[:, 0] == pytest.approx([1.0, 0.5])
@@ -193,6 +193,6 @@ class TestShipped:
         """The real cross-encoder and the real weights, over passages the fused ranking has the wrong way round."""
         found = shipped_reranker(load_settings({"profile": "local"}))
         texts = ["The river was low that year.", "Tolls are collected by hand.", "The bridge was opened in 1931."]
-        passages = [Fused(text, "", 1 / 60 - number / 10_000) for number, text in enumerate(texts)]
+        passages = [Fused(text, "", 1 / 20 - number / 1_000) for number, text in enumerate(texts)]
         scores = found.scores("The bridge opened in 1931.", passages)
         assert max(range(3), key=lambda place: scores[place]) == 2

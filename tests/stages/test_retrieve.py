@@ -81,11 +81,11 @@ def names(hits: Sequence[Hit]) -> list[str]:
 
 
 def test_the_legs_are_fused_by_reciprocal_rank() -> None:
-    """The score is the sum of 1 / (60 + rank), and a hit names its rank in each leg."""
+    """The score is the sum of 1 / (20 + rank), and a hit names its rank in each leg."""
     store = ScriptedStore([document(name) for name in "abc"], {"q": ["a", "b"]}, {"q": ["b", "c"]})
     hits = retrieve([query()], store, limit=3, when=ALWAYS)
     assert names(hits) == ["b", "a", "c"]
-    assert [hit.score for hit in hits] == pytest.approx([1 / 62 + 1 / 61, 1 / 61, 1 / 62])
+    assert [hit.score for hit in hits] == pytest.approx([1 / 22 + 1 / 21, 1 / 21, 1 / 22])
     assert [(hit.rank, hit.dense_rank, hit.lexical_rank) for hit in hits] == [(1, 2, 1), (2, 1, None), (3, None, 2)]
 
 
@@ -94,7 +94,7 @@ def test_several_queries_add_up_and_the_best_rank_is_shown() -> None:
     store = ScriptedStore([document(name) for name in "ab"], {"q": ["a", "b"], "r": ["b", "a"], "s": ["b"]})
     hits = retrieve([query("q"), query("r"), query("s")], store, limit=2, when=ALWAYS)
     assert names(hits) == ["b", "a"]
-    assert hits[0].score == pytest.approx(1 / 62 + 2 / 61)
+    assert hits[0].score == pytest.approx(1 / 22 + 2 / 21)
     assert [hit.dense_rank for hit in hits] == [1, 1]
 
 
@@ -102,7 +102,7 @@ def test_a_passage_named_twice_in_a_leg_counts_once() -> None:
     """A ranking that repeats a passage does not lift it."""
     store = ScriptedStore([document("a")], {"q": ["a", "a"]})
     (hit,) = retrieve([query()], store, limit=2, when=ALWAYS)
-    assert hit.score == pytest.approx(1 / 61)
+    assert hit.score == pytest.approx(1 / 21)
 
 
 def test_both_legs_are_asked_for_more_and_with_the_time_limit() -> None:

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -182,8 +182,9 @@ def work_again(out: Path, *, workers: int | None, json_progress: bool) -> None:
     before = js.loads(kept)
     sources = [Path(name) for name in before["sources"]]
     kept_ways = {name: before[name] for name in ("provider_batch", "engine", "actors") if name in before}
-    call = Call(before["inputs"], out, before["chosen"], sources, workers, json_progress=json_progress, **kept_ways)
-    work(call, wanted=FAILED)
+    prices = Path(before["prices"]) if before.get("prices") else None
+    call = Call(before["inputs"], out, before["chosen"], sources, workers, prices=prices, json_progress=json_progress)
+    work(replace(call, **kept_ways), wanted=FAILED)
 
 
 _INTERRUPTED = "it was interrupted"

@@ -156,17 +156,19 @@ def test_a_second_run_is_refused_while_the_first_lives_and_allowed_after_it_died
 
 
 def test_one_poisoned_article_is_one_error_row_and_retry_runs_only_that(desk):
-    """The others are done."""
+    """The others are done; the table of prices is still known."""
     articles(desk, 6, poison=[3])
+    desk.write("prices.toml", '["mock"]\nprompt = 1\ncached = 1\ncompletion = 1\n')
     with desk.server("match=POISON:500"):
-        outcome = desk.run(*RUN)
+        outcome = desk.run(*RUN, "--prices", "prices.toml")
     assert outcome.code == 1
     bad = [row for row in rows(desk) if row["state"] != "done"]
     assert [row["id"] for row in bad] == ["a3"]
     assert bad[0]["stage"] == "extract"
     assert "500" in bad[0]["reason"]
     with desk.server() as server:
-        assert desk.run("batch", "retry", "run", "--failed").code == 0
+        again = desk.run("batch", "retry", "run", "--failed")
+        assert (again.code, "US dollars" in again.err) == (0, True)
         assert server.stats()["requests"] <= 5
     assert {row["state"] for row in rows(desk)} == {"done"}
 

@@ -26,7 +26,7 @@ SAYS: Mapping[Defence, str] = {
     "marks": "control tokens, our own marks and unseen characters are taken out of what a language model reads",
     "quotes": "a quote must stand in its passage",
     "origins": "support is counted by independent origin",
-    "spread": "at most two passages of a publisher and one of several copies are read",
+    "spread": "of five passages that are read at most three are of a publisher, and one of several copies",
     "dates": "nothing later than the claim's date is read",
     "checks": "numbers, dates, names and negation must agree",
 }

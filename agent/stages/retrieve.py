@@ -19,7 +19,8 @@ RRF_K = 20
 _OVERFETCH = 4
 _WIDENED = (4, 16)
 """Times as wide is searched where one publisher or copies of one text fill the first places."""
-_MOST_PER_PUBLISHER = 2
+_PUBLISHER_SHARE = 0.6
+"""Most of the places that one publisher's texts may take: three of five."""
 _SHINGLE_WORDS = 5
 _COPY_SHARE = 0.6
 """Part of the shorter text's shingles that makes the other one its copy."""
@@ -106,10 +107,10 @@ def retrieve(  # noqa: PLR0913 (what is asked, where, and four facts of the one 
 ) -> tuple[Hit, ...]:
     """The `limit` passages that fit the queries best, best first, without those whose ids were seen.
 
-    At most two passages of a publisher and one of several near copies are taken, more only when there
-    is nothing else: then it is searched further down, and if that brings nothing else, the first search holds. Origins
-    are right within one call; `origins_of` joins the hits of several. A re-ranker reads the first of the fused passages
-    when the claim itself is asked, and orders them anew.
+    A publisher has at most three places of five, and near copies have one, more only when there is nothing else: then
+    it is searched further down, and if that brings nothing else, the first search holds. Origins are right within one
+    call; `origins_of` joins the hits of several. A re-ranker reads the first of the fused passages when the claim
+    itself is asked, and orders them anew.
     """
     width = max(_OVERFETCH * limit, reranker.depth if reranker else 0) + len(seen)
     read = _Reading(reranker, next((query.text for query in queries if query.purpose is Purpose.CLAIM), None))
@@ -332,12 +333,13 @@ def _pick(candidates: Sequence[_Candidate], *, limit: int, seen: frozenset[str])
     kept: list[_Candidate] = []
     rest: list[_Candidate] = []
     has_copies = False
+    most = max(1, round(_PUBLISHER_SHARE * limit))
     for candidate in ordered:
         if len(kept) == limit:
             break
         if candidate.passage.id in seen:
             continue
-        if sum(other.publisher == candidate.publisher for other in kept) >= _MOST_PER_PUBLISHER:
+        if sum(other.publisher == candidate.publisher for other in kept) >= most:
             rest.append(candidate)
             continue
         text = _passage_shingles(candidate.passage.text)

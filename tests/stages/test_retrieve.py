@@ -157,11 +157,13 @@ def test_a_copy_of_a_seen_passage_waits_behind_new_texts() -> None:
     assert names(hits) == ["c", "d"]
 
 
-def test_two_passages_of_a_publisher_at_most() -> None:
-    """The third text of a publisher gives way to one of another."""
-    sources = [document(name, publisher="Reuters") for name in "abc"] + [document("d", publisher="TASS")]
-    store = ScriptedStore(sources, {"q": ["a", "b", "c", "d"]})
-    assert names(retrieve([query()], store, limit=3, when=ALWAYS)) == ["a", "b", "d"]
+@pytest.mark.parametrize(("limit", "found"), [(2, "ax"), (3, "abx"), (5, "abcxy"), (6, "abcdxy")])
+def test_a_publisher_has_three_places_of_five_at_most(limit: int, found: str) -> None:
+    """What it has more gives way to texts of others, however far down they stand."""
+    sources = [document(name, publisher="Reuters") for name in "abcdefgh"]
+    sources += [document("x", publisher="TASS"), document("y", publisher="AFP")]
+    store = ScriptedStore(sources, {"q": [source.id for source in sources]})
+    assert names(retrieve([query()], store, limit=limit, when=ALWAYS)) == list(found)
 
 
 @pytest.mark.parametrize(

@@ -266,16 +266,17 @@ def _texts(passages: Mapping[str, Passage]) -> dict[str, int]:
     holders: dict[tuple[str, ...], int] = {}
     for _, passage in sorted(passages.items()):
         runs = _passage_shingles(passage.text)
-        shared = Counter(holders[run] for run in runs if run in holders)
-        for number, _ in shared.most_common(1):
+        known = runs & holders.keys()
+        shared = Counter(map(holders.__getitem__, known))
+        if shared:
+            number = max(shared, key=lambda one: (shared[one], -one))
             document, first = firsts[number]
             if document != passage.document_id and _is_copy(runs, first):
                 numbers[passage.id] = number
         if passage.id not in numbers:
             numbers[passage.id] = len(firsts)
             firsts.append((passage.document_id, runs))
-            for run in runs:
-                holders.setdefault(run, numbers[passage.id])
+            holders.update(dict.fromkeys(runs - known, numbers[passage.id]))
     return numbers
 
 
@@ -360,8 +361,9 @@ def _order(candidate: _Candidate) -> tuple[bool, float, float, str]:
 def _shingles(text: str) -> _Shingles:
     """All runs of five words; of a shorter text the whole."""
     words = _WORD.findall(normalise(visible(text)))
-    runs = range(max(1, len(words) - _SHINGLE_WORDS + 1))
-    return frozenset(tuple(words[start : start + _SHINGLE_WORDS]) for start in runs) if words else frozenset()
+    if len(words) < _SHINGLE_WORDS:
+        return frozenset((tuple(words),) if words else ())
+    return frozenset(zip(*(words[start:] for start in range(_SHINGLE_WORDS)), strict=False))
 
 
 @lru_cache(maxsize=1024)

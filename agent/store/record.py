@@ -30,11 +30,19 @@ _T = TypeVar("_T")
 _Row = tuple[Any, ...]
 _Values = dict[str, str | int | None]
 
-_COLUMNS = "p.id, p.document_id, p.start_at, p.end_at, p.text"
-_PASSAGE = f"SELECT {_COLUMNS} FROM passages p"  # noqa: S608 (constant)
+_PASSAGE = "SELECT p.id, p.document_id, p.start_at, p.end_at, p.text FROM passages p"
 _DATED = "JOIN documents d ON d.id = p.document_id"
 _IN_TIME = """(:day IS NULL OR d.published <= :day OR (d.published IS NULL AND :keep))
     AND (:scope IS NULL OR admits(:scope, d.id))"""
+_BEST = f"""WITH best AS MATERIALIZED
+        (SELECT rowid AS number, rank FROM words WHERE words MATCH :terms ORDER BY rank LIMIT :most)
+    SELECT looked_at, p.id, p.document_id, p.start_at, p.end_at, p.text
+    FROM (SELECT count(*) AS looked_at, max(rank) AS last FROM best)
+    LEFT JOIN (best JOIN passages p ON p.number = best.number {_DATED})
+        ON (looked_at < :most OR best.rank < last) AND {_IN_TIME}
+    ORDER BY best.rank, p.id LIMIT :limit"""  # noqa: S608 (constants)
+"""How many matches were looked at, and of these the best passages that may be seen; at least one row. Where there may
+be more matches, the last ones of equal score are left out. To read the passages of all takes longer."""
 _WORDS_OF = """SELECT p.number, d.title, p.text FROM passages p JOIN documents d ON d.id = p.document_id
     WHERE d.id = ?"""
 _MARK_PASSAGES_OF = "INSERT OR IGNORE INTO pending SELECT id FROM passages WHERE document_id = ?"
@@ -185,28 +193,14 @@ class RecordStore:
         terms = match_terms(text)
         if not terms or limit < 1:
             return ()
-        match = " OR ".join(f'"{term}"' for term in terms)
-        looked_at = max(_LOOKED_AT, _WIDER * limit)
+        values = self._limits(when) | {"terms": " OR ".join(f'"{term}"' for term in terms), "limit": limit}
+        most = max(_LOOKED_AT, _WIDER * limit)
         while True:
-            ranks, is_all = self._ranked(match, looked_at)
-            sql = f"SELECT p.number, {_COLUMNS} FROM passages p {_DATED} WHERE p.number IN ({{}}) AND {_IN_TIME}"  # noqa: S608 (constants)
-            found = self._rows_of(sql, list(ranks), self._limits(when))
-            if is_all or len(found) >= limit:
-                best = sorted(found, key=lambda row: (ranks[row[0]], row[1]))[:limit]
-                return tuple(_passage(row[1:]) for row in best)
-            looked_at *= _WIDER
-
-    def _ranked(self, match: str, most: int) -> tuple[dict[int, float], bool]:
-        """Numbers of the passages that match best, with their BM25 score (less is better), and whether these are all.
-
-        To read the passages of all matches, and leave most of them out, takes many times as long. The last ones of
-        equal score are left out where there may be more of them.
-        """
-        sql = "SELECT rowid, rank FROM words WHERE words MATCH :match ORDER BY rank LIMIT :most"
-        rows = self._rows(sql, {"match": match, "most": most})
-        if len(rows) < most:
-            return dict(rows), True
-        return {number: rank for number, rank in rows if rank < rows[-1][1]}, False
+            rows = self._rows(_BEST, values | {"most": most})
+            passages = tuple(_passage(row[1:]) for row in rows if row[1] is not None)
+            if rows[0][0] < most or len(passages) == limit:
+                return passages
+            most *= _WIDER
 
     def pending(self) -> list[str]:
         """Passages whose place in the dense index is not settled, whether held or removed."""
@@ -317,7 +311,7 @@ class RecordStore:
         with self._lock, self._translated():
             return self._db.execute(sql, values or {}).fetchall()
 
-    def _rows_of(self, sql: str, ids: Sequence[str | int], values: _Values | None = None) -> list[_Row]:
+    def _rows_of(self, sql: str, ids: Sequence[str], values: _Values | None = None) -> list[_Row]:
         """Rows of a statement with `IN ({})`, asked in chunks."""
         rows: list[_Row] = []
         for start in range(0, len(ids), _CHUNK):

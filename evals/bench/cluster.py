@@ -9,15 +9,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from evals.bench.chroma import chroma_at
 from evals.bench.latency import SERVER, served
 from evals.bench.measure import Measure, of
 
@@ -34,7 +33,7 @@ def measures(*, quick: bool = False) -> Iterator[Measure]:
         print("cluster skipped: it needs Ray and shared/tools/fault_llm.py beside this checkout", file=sys.stderr)
         return
     many = _QUICK if quick else _ARTICLES
-    with tempfile.TemporaryDirectory() as name, served(1000) as url, _chroma(Path(name)) as chroma:
+    with tempfile.TemporaryDirectory() as name, served(1000) as url, chroma_at(Path(name, "index")) as chroma:
         place = _Place(Path(name), url, chroma)
         few = {way: place.seconds(way, "few", 2) for way in ("here", "ray")}
         much = {way: place.seconds(way, "many", many) for way in ("here", "ray")}
@@ -76,27 +75,6 @@ class _Place:
 
     def _run(self, *words: str) -> None:
         subprocess.run([*_COMMAND, *words], cwd=self._folder, env=self._environ, check=True, stderr=subprocess.DEVNULL)  # noqa: S603 (our own)
-
-
-@contextmanager
-def _chroma(folder: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    program = Path(sys.executable).with_name("chroma")
-    words = [str(program), "run", "--path", str(folder / "index"), "--host", "127.0.0.1", "--port", str(port)]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:  # noqa: S603 (our own)
-        try:
-            while server.poll() is None and not _is_open(port):
-                time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-
-
-def _is_open(port: int) -> bool:
-    with socket.socket() as door:
-        return door.connect_ex(("127.0.0.1", port)) == 0
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ import pytest
 
 from agent.batch.journal import Journal
 from agent.runlog import RunLog
+from evals.bench.chroma import chroma_at
 from tests.batch.test_batch_cli import articles, desk, journal_is_whole, rows, stable
 from tests.batch.test_provider_batch_cli import until, without_usage
-from tests.chroma import chroma_at
 from tests.cli.command import finish, needs_embedder
 
 __all__ = ["desk"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -38,6 +39,17 @@ def test_no_character_moves(text):
     """So that offsets hold."""
     assert len(as_latin(text)) == len(text)
     assert all(one == other or ord(one) in _LOOK_ALIKES for one, other in zip(text, as_latin(text), strict=True))
+
+
+@given(st.text(st.characters() | st.sampled_from(" \t\n\x1c\x85\u200b\u2028\u3000\ufeff\U000e0041ab")))
+def test_what_is_dropped_are_all_characters_nobody_sees_and_no_others(text):
+    """Letter by letter: white space is a blank, what is of a category C is gone."""
+    seen = "".join(" " if char.isspace() else char for char in text if char.isspace() or not _is_unseen(char))
+    assert visible(text) == as_latin(" ".join(seen.split()))
+
+
+def _is_unseen(char):
+    return unicodedata.category(char).startswith("C")
 
 
 def test_the_same_is_searched_found_and_compared():

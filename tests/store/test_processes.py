@@ -15,7 +15,7 @@ from agent.domain import Purpose, Query
 from agent.stages.retrieve import retrieve
 from agent.store.base import TimeLimit
 from agent.store.hybrid import Store
-from tests.chroma import chroma_at
+from evals.bench.chroma import chroma_at
 from tests.store.killed import EMBEDDER
 
 KILLS = int(os.environ.get("KILLS", "3"))

@@ -15,18 +15,22 @@ _LONGEST_START = 30
 
 @contextmanager
 def chroma_at(path: Path) -> Iterator[str]:
-    """Its address, once it listens; it keeps its index at `path`."""
+    """Its address, once it listens; it keeps its index at `path`.
+
+    Raises:
+        RuntimeError: it ended, or does not listen after half a minute.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     program = Path(sys.executable).with_name("chroma")
-    words = [program, "run", "--path", path, "--host", "127.0.0.1", "--port", str(port)]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    words = [str(program), "run", "--path", str(path), "--host", "127.0.0.1", "--port", str(port)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603 (ours)
         try:
             deadline = time.monotonic() + _LONGEST_START
             while not _is_open(port):
-                assert process.poll() is None, "the server ended"
-                assert time.monotonic() < deadline, "the server does not listen"
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"`chroma run` on port {port} ended or does not listen")
                 time.sleep(0.05)
             yield f"http://127.0.0.1:{port}"
         finally:

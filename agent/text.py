@@ -54,10 +54,11 @@ def visible(text: str) -> str:
 
     Control, format, tag and bidirectional characters are dropped; see also `as_latin`.
     """
-    if text.isascii() and text.isprintable():
-        return " ".join(text.split())
-    words = (word if word.isprintable() else _without_controls(word) for word in text.split())
-    return as_latin(" ".join(word for word in words if word))
+    line = " ".join(text.split())
+    if not line.isprintable():
+        words = (word if word.isprintable() else _without_controls(word) for word in line.split())
+        line = " ".join(word for word in words if word)
+    return line if line.isascii() else as_latin(line)
 
 
 def _without_controls(text: str) -> str:

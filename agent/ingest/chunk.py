@@ -63,11 +63,14 @@ def _paragraphs(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 def _parts(text: str, sentence: tuple[int, int], size: Size) -> Iterator[_Unit]:
     """The sentence as one unit, or cut at white space into units that fit into a passage."""
     start, end = sentence
+    n_words = len(text[start:end].split())
+    if n_words <= size.most and end - start <= size.characters:
+        yield _Unit(start, end, n_words)
+        return
     words = list(_WORD.finditer(text, start, end))
-    limit = size.most if len(words) <= size.most and end - start <= size.characters else size.enough
     first, last, count = start, start, 0
     for left, right in _bounded(words, size.characters):
-        if count and (count == limit or right - first > size.characters):
+        if count and (count == size.enough or right - first > size.characters):
             yield _Unit(first, last, count)
             count = 0
         first = first if count else left

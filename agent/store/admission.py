@@ -6,6 +6,11 @@ import sqlite3
 
 from agent.scope import Facts, Scope
 
+DATED = "JOIN documents d ON d.id = p.document_id"
+IN_TIME = """(:day IS NULL OR d.published <= :day OR (d.published IS NULL AND :keep))
+    AND (:scope IS NULL OR admits(:scope, d.id))"""
+"""Whether a document d may be seen."""
+
 
 class Admission:
     """Lends a connection the function `admits(key, id)`. What was added since the key was made is not admitted."""

@@ -17,7 +17,7 @@ from agent.small.base import Vectors
 _SCHEMA = 1
 _BATCH = 1000
 """Chroma refuses more than some five thousand rows in one call."""
-_HNSW = {"space": "cosine", "ef_construction": 200, "ef_search": 100, "max_neighbors": 32}
+_HNSW = {"space": "cosine", "ef_construction": 100, "ef_search": 100, "max_neighbors": 32}
 """With half the neighbours and half the width one or two of 250 vectors that are much alike were led to by nothing, in
 six of sixteen builds; with these in none."""
 

@@ -22,13 +22,12 @@ from agent.store.chroma import Collection, DenseIndex, Place, discard
 from agent.store.edits import Edit
 from agent.store.record import Entry, RecordStore, fingerprint_of
 from agent.store.report import AddReport, CheckReport
+from agent.store.writing import Item, batches
 
 _log = logging.getLogger(__name__)
 
-Item = tuple[Document, tuple[Passage, ...]]
-
-_WRITE_BATCH = 256
-"""Passages written in one transaction."""
+_SYNC_BATCH = 1000
+"""New passages that go into the dense index at once: every call costs it some."""
 _EMBED_BATCH = 64
 """Passages between two reports of progress."""
 _OVERFETCH = 5
@@ -143,19 +142,26 @@ class Store:
         """
         self._require_write()
         report = AddReport()
-        for given in _batches(items):
-            batch = self._mended(given)
-            held = self._record.fingerprints([document.id for document, _ in batch])
-            new = [item for item in batch if held.get(item[0].id) != fingerprint_of(*item)]
-            progress(sum(len(passages) for _, passages in batch) - sum(len(passages) for _, passages in new))
-            self._record.put(self._embed(new, progress))
+        waiting = 0
+        try:
+            for given in batches(items):
+                batch = self._mended(given)
+                held = self._record.fingerprints([document.id for document, _ in batch])
+                new = [item for item in batch if held.get(item[0].id) != fingerprint_of(*item)]
+                progress(sum(len(passages) for _, passages in batch) - sum(len(passages) for _, passages in new))
+                self._record.put(self._embed(new, progress))
+                replaced = sum(document.id in held for document, _ in new)
+                report = AddReport(
+                    added=report.added + len(new) - replaced,
+                    unchanged=report.unchanged + len(batch) - len(new),
+                    replaced=report.replaced + replaced,
+                )
+                waiting += sum(len(passages) for _, passages in new)
+                if waiting >= _SYNC_BATCH:
+                    waiting = 0
+                    self._sync()
+        finally:
             self._sync()
-            replaced = sum(document.id in held for document, _ in new)
-            report = AddReport(
-                added=report.added + len(new) - replaced,
-                unchanged=report.unchanged + len(batch) - len(new),
-                replaced=report.replaced + replaced,
-            )
         return report
 
     def edit(self, document_id: str, edit: Edit) -> Document:
@@ -405,29 +411,6 @@ def _no_store(folder: Path) -> StoreError:
 
 def _no_document(document_id: str) -> StoreError:
     return StoreError(f"no document {document_id!r} in the store: `factdesk store list` shows their ids")
-
-
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Some documents at a time, each id once in a batch."""
-    batch: list[Item] = []
-    for item in items:
-        _check_item(item)
-        is_full = sum(len(passages) for _, passages in batch) >= _WRITE_BATCH
-        if is_full or any(document.id == item[0].id for document, _ in batch):
-            yield batch
-            batch = []
-        batch.append(item)
-    if batch:
-        yield batch
-
-
-def _check_item(item: Item) -> None:
-    document, passages = item
-    if any(0xD800 <= ord(character) <= 0xDFFF for character in document.text):
-        raise InputError(f"document {document.id!r} has half characters (surrogates): decode its file anew")
-    for passage in passages:
-        if passage.document_id != document.id or passage.span.of(document.text) != passage.text:
-            raise InputError(f"passage {passage.id!r} is not a slice of document {document.id!r}: cut it anew")
 
 
 def _best(query: Vectors, parts: Iterable[tuple[list[str], Vectors]], limit: int) -> Sequence[str]:

@@ -21,37 +21,20 @@ import numpy as np
 from agent.domain import Document, Passage, Span, latest_day, short_hash
 from agent.errors import StoreError
 from agent.small.base import Vectors
-from agent.store.admission import Admission
+from agent.store.admission import DATED, IN_TIME, Admission
 from agent.store.base import TimeLimit
+from agent.store.lexical import Asked, Row, Values, best_matches
 from agent.store.schema import MIGRATIONS
 from agent.store.words import match_terms
 
 _T = TypeVar("_T")
-_Row = tuple[Any, ...]
-_Values = dict[str, str | int | None]
 
 _PASSAGE = "SELECT p.id, p.document_id, p.start_at, p.end_at, p.text FROM passages p"
-_DATED = "JOIN documents d ON d.id = p.document_id"
-_IN_TIME = """(:day IS NULL OR d.published <= :day OR (d.published IS NULL AND :keep))
-    AND (:scope IS NULL OR admits(:scope, d.id))"""
-_BEST = f"""WITH best AS MATERIALIZED
-        (SELECT rowid AS number, rank FROM words WHERE words MATCH :terms ORDER BY rank LIMIT :most)
-    SELECT looked_at, p.id, p.document_id, p.start_at, p.end_at, p.text
-    FROM (SELECT count(*) AS looked_at, max(rank) AS last FROM best)
-    LEFT JOIN (best JOIN passages p ON p.number = best.number {_DATED})
-        ON (looked_at < :most OR best.rank < last) AND {_IN_TIME}
-    ORDER BY best.rank, p.id LIMIT :limit"""  # noqa: S608 (constants)
-"""How many matches were looked at, and of these the best passages that may be seen; at least one row. Where there may
-be more matches, the last ones of equal score are left out. To read the passages of all takes longer."""
 _WORDS_OF = """SELECT p.number, d.title, p.text FROM passages p JOIN documents d ON d.id = p.document_id
     WHERE d.id = ?"""
 _MARK_PASSAGES_OF = "INSERT OR IGNORE INTO pending SELECT id FROM passages WHERE document_id = ?"
 _EDIT = "edit "
 """What the name of a row in `meta` begins with that says what was mended of a document."""
-_LOOKED_AT = 500
-"""Matches of a search by words that are looked at, and more where eight times as many are asked for."""
-_WIDER = 8
-"""Times as many are looked at when too few of them may be seen."""
 _CHUNK = 500
 """Identifiers in one statement."""
 _SCAN = 4096
@@ -104,16 +87,18 @@ class RecordStore:
     def count_seen(self, *, when: TimeLimit) -> int:
         """Number of passages that may be seen."""
         sql = f"""SELECT count(*) FROM documents d CROSS JOIN passages p ON p.document_id = d.id
-            WHERE {_IN_TIME}"""  # noqa: S608 (constant)
+            WHERE {IN_TIME}"""  # noqa: S608 (constant)
         return int(self._rows(sql, self._limits(when))[0][0])
 
     def snapshot(self) -> str:
         """Hash over the embedder and every document with its passages; kept until the file changes."""
-        return self._kept("SELECT fingerprint FROM documents", lambda prints: snapshot_of(self.embedder_id, prints))
+        prints = "SELECT fingerprint FROM documents"
+        return self._kept("snapshot", lambda: snapshot_of(self.embedder_id, (row[0] for row in self._rows(prints))))
 
     def publishers(self) -> frozenset[str]:
         """Publishers as they are written, empty for an unknown one; kept until the file changes."""
-        return self._kept("SELECT DISTINCT ifnull(publisher, '') FROM documents", frozenset)
+        names = "SELECT DISTINCT ifnull(publisher, '') FROM documents"
+        return self._kept("publishers", lambda: frozenset(row[0] for row in self._rows(names)))
 
     def fingerprints(self, ids: Sequence[str]) -> dict[str, str]:
         """Fingerprint of each of these documents that is held."""
@@ -175,7 +160,7 @@ class RecordStore:
 
     def vectors(self, ids: Sequence[str], *, when: TimeLimit) -> tuple[list[str], Vectors]:
         """Those of the passages that are held and may be seen, with their vectors."""
-        sql = f"SELECT p.id, p.vector FROM passages p {_DATED} WHERE p.id IN ({{}}) AND {_IN_TIME}"  # noqa: S608 (constants)
+        sql = f"SELECT p.id, p.vector FROM passages p {DATED} WHERE p.id IN ({{}}) AND {IN_TIME}"  # noqa: S608 (constants)
         rows = self._rows_of(sql, ids, self._limits(when))
         return [row[0] for row in rows], self._stack(row[1] for row in rows)
 
@@ -183,24 +168,21 @@ class RecordStore:
         """All passages that may be seen with their vectors, some thousands at a time."""
         # From the documents to the passages, through indexes: reads no vector that may not be seen.
         sql = f"""SELECT p.id FROM documents d CROSS JOIN passages p ON p.document_id = d.id
-            WHERE {_IN_TIME} ORDER BY p.id"""  # noqa: S608 (constant)
+            WHERE {IN_TIME} ORDER BY p.id"""  # noqa: S608 (constant)
         ids = [row[0] for row in self._rows(sql, self._limits(when))]
         for start in range(0, len(ids), _SCAN):
             yield self.vectors(ids[start : start + _SCAN], when=when)
 
     def search(self, text: str, *, limit: int, when: TimeLimit) -> tuple[Passage, ...]:
-        """The passages with the best BM25 score for the words of the text; ties in the order of their ids."""
-        terms = match_terms(text)
-        if not terms or limit < 1:
-            return ()
-        values = self._limits(when) | {"terms": " OR ".join(f'"{term}"' for term in terms), "limit": limit}
-        most = max(_LOOKED_AT, _WIDER * limit)
-        while True:
-            rows = self._rows(_BEST, values | {"most": most})
-            passages = tuple(_passage(row[1:]) for row in rows if row[1] is not None)
-            if rows[0][0] < most or len(passages) == limit:
-                return passages
-            most *= _WIDER
+        """The passages with the best BM25 score for the words of the text; ties in the order of their ids.
+
+        Where very many passages have a word of it, only those with one of its rarer words are looked at.
+        """
+        with self._snapshot():
+            counts = self._kept("passages with a word", dict[str, int])
+            asked = Asked(match_terms(text), limit, self._limits(when))
+            found = best_matches(self._rows, asked, counts)
+        return tuple(_passage(row) for row in found)
 
     def pending(self) -> list[str]:
         """Passages whose place in the dense index is not settled, whether held or removed."""
@@ -298,31 +280,41 @@ class RecordStore:
                 self._found = {}
                 self._admission.forget()
 
-    def _kept(self, sql: str, made: Callable[[list[str]], _T]) -> _T:
-        """What is made of the one column of a query; asked anew when the file has changed."""
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """What is read in here is of one state of the file, whatever another process writes."""
+        with self._lock, self._translated():
+            self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._db.execute("COMMIT")
+
+    def _kept(self, name: str, made: Callable[[], _T]) -> _T:
+        """What is made of the file under this name; made anew when the file has changed."""
         with self._lock:
             version = self._rows("PRAGMA data_version")[0][0]
-            if sql not in self._found or self._found[sql][0] != version:
-                self._found[sql] = (version, made([row[0] for row in self._rows(sql)]))
-            found: _T = self._found[sql][1]
+            if name not in self._found or self._found[name][0] != version:
+                self._found[name] = (version, made())
+            found: _T = self._found[name][1]
             return found
 
-    def _rows(self, sql: str, values: _Values | None = None) -> list[_Row]:
+    def _rows(self, sql: str, values: Values | None = None) -> list[Row]:
         with self._lock, self._translated():
             return self._db.execute(sql, values or {}).fetchall()
 
-    def _rows_of(self, sql: str, ids: Sequence[str], values: _Values | None = None) -> list[_Row]:
+    def _rows_of(self, sql: str, ids: Sequence[str], values: Values | None = None) -> list[Row]:
         """Rows of a statement with `IN ({})`, asked in chunks."""
-        rows: list[_Row] = []
+        rows: list[Row] = []
         for start in range(0, len(ids), _CHUNK):
-            names: _Values = {f"id{n}": id_ for n, id_ in enumerate(ids[start : start + _CHUNK])}
+            names: Values = {f"id{n}": id_ for n, id_ in enumerate(ids[start : start + _CHUNK])}
             marks = ", ".join(f":{name}" for name in names)
             rows += self._rows(sql.format(marks), names | (values or {}))
         return rows
 
-    def _limits(self, when: TimeLimit) -> _Values:
+    def _limits(self, when: TimeLimit) -> Values:
         day = None if when.as_of is None else _number(when.as_of)
-        limits: _Values = {"day": day, "keep": int(when.undated == "keep"), "scope": None}
+        limits: Values = {"day": day, "keep": int(when.undated == "keep"), "scope": None}
         if not when.scope.is_all:
             with self._lock, self._translated():
                 limits["scope"] = self._admission.key(when.scope)
@@ -391,7 +383,7 @@ def _delete(db: sqlite3.Connection, document_id: str) -> bool:
     return db.execute("DELETE FROM documents WHERE id = ?", (document_id,)).rowcount > 0
 
 
-def _passage(row: _Row) -> Passage:
+def _passage(row: Row) -> Passage:
     return Passage(id=row[0], document_id=row[1], span=Span(start=row[2], end=row[3]), text=row[4])
 
 

@@ -15,8 +15,8 @@ IN_SQL = "tests/store/test_contract.py::test_a_later_document_is_not_found_howev
 ON_RESULTS = "tests/stages/test_retrieve.py::test_nothing_later_than_the_limit_comes_through"
 MUTANTS = {
     "none": ("agent/store/record.py", "", "", 0),
-    "dense search in SQL": ("agent/store/record.py", "WHERE p.id IN ({{}}) AND {_IN_TIME}", "WHERE p.id IN ({{}})", 1),
-    "lexical search in SQL": ("agent/store/record.py", "best.rank < last) AND {_IN_TIME}", "best.rank < last)", 1),
+    "dense search in SQL": ("agent/store/record.py", "WHERE p.id IN ({{}}) AND {IN_TIME}", "WHERE p.id IN ({{}})", 1),
+    "lexical search in SQL": ("agent/store/lexical.py", "best.rank < last) AND {IN_TIME}", "best.rank < last)", 1),
     "on results": ("agent/stages/retrieve.py", " and when.allows(documents[passage.document_id])", "", 1),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import closing
 from datetime import date
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from agent.domain import Document, text_sha256
 from agent.ingest.chunk import cut_passages
-from agent.store import record
+from agent.store import lexical
 from agent.store.base import TimeLimit
 from agent.store.record import Entry, RecordStore
 
@@ -26,21 +27,23 @@ def documents(count):
         words = dice.choices(
             ["mill", "flour", "river", "town", "bridge", "fire", "quay", "toll"], k=dice.choice((2, 3, 9))
         )
-        text = " ".join(words)
+        text = " ".join(words + ["lighthouse"] * (number % 30 == 7))
         day = f"{dice.randint(2010, 2020)}-03-01" if number % 5 else None
         yield Document(id=f"d{number}", text=text, published=day, sha256=text_sha256(text))
+
+
+def entries_of(count):
+    for document in documents(count):
+        passages = tuple(cut_passages(document))
+        yield Entry(document, passages, np.ones((len(passages), 2), dtype=np.float32))
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     made = RecordStore(tmp_path_factory.mktemp("words") / "record.sqlite", write=True, made_with=("e:2", 2))
-    entries = []
-    for document in documents(600):
-        passages = tuple(cut_passages(document))
-        entries.append(Entry(document, passages, np.ones((len(passages), 2), dtype=np.float32)))
-    made.put(entries)
-    yield made
-    made.close()
+    with closing(made):
+        made.put(list(entries_of(600)))
+        yield made
 
 
 @pytest.mark.parametrize("limit", [1, 7, 40, 1000])
@@ -49,8 +52,50 @@ def store(tmp_path_factory):
 def test_a_few_looked_at_give_what_all_would(store, monkeypatch, text, when, limit):
     """Whatever is asked for, however many have equal scores and however few may be seen."""
     everything = store.search(text, limit=limit, when=when)
-    monkeypatch.setattr(record, "_LOOKED_AT", 3)
-    monkeypatch.setattr(record, "_WIDER", 2)
+    monkeypatch.setattr(lexical, "_LOOKED_AT", 3)
+    monkeypatch.setattr(lexical, "_WIDER", 2)
     assert store.search(text, limit=limit, when=when) == everything
     allowed = [one for one in documents(600) if when.allows(one) and set(one.text.split()) & set(text.split())]
     assert len(everything) == min(limit, len(allowed))
+
+
+@pytest.mark.parametrize("limit", [1, 7, 40])
+@pytest.mark.parametrize("when", LIMITS)
+def test_a_frequent_word_adds_to_the_score_of_what_a_rare_one_led_to(store, monkeypatch, when, limit):
+    """In a large store: the order of those with a rare word is that of a search that looks at all."""
+    text = "the lighthouse by the river mill"
+    everything = store.search(text, limit=1000, when=when)
+    led_to = [one for one in everything if "lighthouse" in one.text.split()]
+    assert led_to
+    monkeypatch.setattr(lexical, "_SCORED", 5)
+    found = store.search(text, limit=limit, when=when)
+    assert list(found[: len(led_to)]) == led_to[:limit]
+
+
+@pytest.mark.parametrize("when", LIMITS)
+def test_what_has_frequent_words_alone_is_found_when_there_is_nothing_better(store, monkeypatch, when):
+    """None is lost: with too few for the rare word the search goes on to the others."""
+    everything = store.search("lighthouse river mill", limit=1000, when=when)
+    monkeypatch.setattr(lexical, "_SCORED", 5)
+    assert store.search("lighthouse river mill", limit=1000, when=when) == everything
+
+
+def test_a_store_that_changes_meanwhile_is_searched_as_it_was(monkeypatch, tmp_path):
+    """Counting the words and looking for them is reading one state of the file."""
+    place = tmp_path / "record.sqlite"
+    with closing(RecordStore(place, write=True, made_with=("e:2", 2))) as writer:
+        entries = list(entries_of(20))
+        writer.put(entries)
+        with closing(RecordStore(place)) as reader:
+            before = reader.search("mill river", limit=20, when=LIMITS[0])
+            counted = lexical._n_rare
+
+            def changed(*args):
+                for entry in entries:
+                    writer.remove(entry.document.id)
+                return counted(*args)
+
+            monkeypatch.setattr(lexical, "_n_rare", changed)
+            assert before
+            assert reader.search("mill river", limit=20, when=LIMITS[0]) == before
+            assert reader.search("mill river", limit=20, when=LIMITS[0]) == ()

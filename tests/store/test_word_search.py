@@ -99,3 +99,28 @@ def test_a_store_that_changes_meanwhile_is_searched_as_it_was(monkeypatch, tmp_p
             assert before
             assert reader.search("mill river", limit=20, when=LIMITS[0]) == before
             assert reader.search("mill river", limit=20, when=LIMITS[0]) == ()
+
+
+@pytest.mark.parametrize("same_process", [True, False])
+def test_a_word_that_nothing_had_is_found_once_something_has_it(tmp_path, same_process):
+    """How many passages have a word is remembered only until the file changes, whoever changes it."""
+    place = tmp_path / "record.sqlite"
+    first, second = entries_of(2)
+    with closing(RecordStore(place, write=True, made_with=("e:2", 2))) as writer, closing(RecordStore(place)) as other:
+        reader = writer if same_process else other
+        writer.put([first])
+        assert reader.search("chandlery", limit=5, when=LIMITS[0]) == ()
+        text = "The chandlery burnt."
+        document = second.document.model_copy(update={"text": text, "sha256": text_sha256(text)})
+        writer.put([Entry(document, passages := tuple(cut_passages(document)), second.vectors)])
+        assert reader.search("chandlery", limit=5, when=LIMITS[0]) == passages
+
+
+def test_very_many_words_asked_for_are_not_all_remembered(store, monkeypatch):
+    """A server that answers for months keeps no word of every question."""
+    monkeypatch.setattr(lexical, "_COUNTS_KEPT", 10)
+    counts = store._kept("passages with a word", dict)
+    for number in range(40):
+        store.search(f"mill word{number}", limit=5, when=LIMITS[0])
+        assert len(counts) <= 10 + 2
+    assert store.search("mill", limit=5, when=LIMITS[0])

@@ -28,6 +28,8 @@ SETS = (
     "averitec", "climate_fever", "factcheck_bench", "feverous_text", "fool_me_twice", "scifact", "wice_citations",
 )  # fmt: skip
 """All whose documents can be searched: those of fever_symmetric contradict each other on purpose."""
+_NO_PUBLISHERS = frozenset({"research abstract (S2ORC)", "web page cited by Wikipedia (Common Crawl)", "unknown"})
+"""What two sets say where they do not know who published a document: each is of somebody else."""
 
 
 def write_joint(data: Path, out: Path, *, half: Half = "reporting", sets: Sequence[str] = SETS) -> Path:
@@ -65,7 +67,10 @@ def _claim(name: str, case: ClaimCase) -> dict[str, object]:
 
 def _document(name: str, document: Document) -> dict[str, object]:
     fields = {"title", "url", "publisher", "published", "kind", "licence", "text"}
-    return {"id": f"{name}:{document.id}"} | document.model_dump(mode="json", include=fields, exclude_none=True)
+    row = document.model_dump(mode="json", include=fields, exclude_none=True)
+    if document.publisher in _NO_PUBLISHERS:
+        del row["publisher"]
+    return {"id": f"{name}:{document.id}"} | row
 
 
 def main() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from agent.errors import InputError
@@ -37,3 +39,14 @@ def test_no_set_at_all_is_told(tmp_path):
     """The cure is named."""
     with pytest.raises(InputError, match=r"docs/data\.md"):
         write_joint(tmp_path, tmp_path / "all")
+
+
+def test_a_collection_is_no_publisher(tmp_path):
+    """Abstracts of a thousand journals are not capped as if one hand had written them."""
+    folder = write_suite(tmp_path / "data" / "mills")
+    rows = [json.loads(line) for line in (folder / "corpus.jsonl").read_text(encoding="utf-8").splitlines()]
+    names = ["research abstract (S2ORC)", "unknown", "Velm Courier"]
+    told = [row | {"publisher": names[min(number, 2)]} for number, row in enumerate(rows)]
+    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, told)), encoding="utf-8")
+    joint = load_suite(write_joint(tmp_path / "data", tmp_path / "all", half="all", sets=("mills",)))
+    assert [document.publisher for document in joint.corpus.values()][:3] == [None, None, "Velm Courier"]

@@ -29,7 +29,8 @@ SETS = (
 )  # fmt: skip
 """All whose documents can be searched: those of fever_symmetric contradict each other on purpose."""
 _NO_PUBLISHERS = frozenset({"research abstract (S2ORC)", "web page cited by Wikipedia (Common Crawl)", "unknown"})
-"""What two sets say where they do not know who published a document: each is of somebody else."""
+"""What sets say where they do not know who published a document: each is of somebody else. Its address, if it has one,
+is that of the collection."""
 
 
 def write_joint(data: Path, out: Path, *, half: Half = "reporting", sets: Sequence[str] = SETS) -> Path:
@@ -69,7 +70,7 @@ def _document(name: str, document: Document) -> dict[str, object]:
     fields = {"title", "url", "publisher", "published", "kind", "licence", "text"}
     row = document.model_dump(mode="json", include=fields, exclude_none=True)
     if document.publisher in _NO_PUBLISHERS:
-        del row["publisher"]
+        row = {field: value for field, value in row.items() if field not in {"publisher", "url"}}
     return {"id": f"{name}:{document.id}"} | row
 
 

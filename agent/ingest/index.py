@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -12,8 +12,8 @@ from agent.errors import InputError
 from agent.ingest.chunk import cut_passages
 from agent.ingest.sources import Rejected, iterate_sources
 
-_BATCH = 50
-"""Documents given to the store at once; a run that breaks off loses no finished batch."""
+_BATCH = 1000
+"""Passages given to the store at once, by whole documents: every call costs its dense index some."""
 
 Item = tuple[Document, tuple[Passage, ...]]
 
@@ -92,11 +92,24 @@ def ingest_documents(
     """Take documents into the store, in batches; the listener hears of every step."""
     items = ((document, cut_passages(document)) for document in documents)
     report = IngestReport()
-    while batch := list(islice(items, _BATCH)):
+    for batch in _batches(items):
         heard = _Steps(report, listener)
         report = _sum(report, store.add(batch, progress=heard.more), batch)
         listener(_progress(report))
     return report
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    batch: list[Item] = []
+    passages = 0
+    for item in items:
+        batch.append(item)
+        passages += len(item[1])
+        if passages >= _BATCH:
+            yield batch
+            batch, passages = [], 0
+    if batch:
+        yield batch
 
 
 def _usable(sources: Iterable[Document | Rejected], rejected: list[Rejected]) -> Iterator[Document]:

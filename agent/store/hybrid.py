@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -160,8 +160,12 @@ class Store:
                 if waiting >= _SYNC_BATCH:
                     waiting = 0
                     self._sync()
-        finally:
-            self._sync()
+        except Exception:
+            if waiting:  # what is written is to be found, whatever went wrong later
+                with suppress(StoreError):
+                    self._sync()
+            raise
+        self._sync()
         return report
 
     def edit(self, document_id: str, edit: Edit) -> Document:

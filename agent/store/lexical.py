@@ -18,7 +18,9 @@ Values = dict[str, str | int | None]
 Read = Callable[[str, Values], list[Row]]
 
 _SCORED = 5000
-"""Passages that are scored at first: those with the rarest words."""
+"""Passages that are scored at first: those with the rarest words, ..."""
+_LEADING = 2
+"""... of which so many lead to passages however many have them: a single one would decide alone."""
 _LOOKED_AT = 500
 """Of these so many of the best are read, and more where eight times as many are asked for."""
 _WIDER = 8
@@ -77,11 +79,11 @@ def _by_rarity(read: Read, terms: Sequence[str], counts: dict[str, int]) -> list
 
 
 def _n_rare(counts: Sequence[int], scored: int) -> int:
-    """How many of the words, rarest first, at most so many passages have; at least one."""
+    """How many of the words, rarest first, at most so many passages have; at least two."""
     total = 0
     for number, count in enumerate(counts):
         total += count
-        if number and total > scored:
+        if number >= _LEADING and total > scored:
             return number
     return len(counts)
 

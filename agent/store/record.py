@@ -268,8 +268,8 @@ class RecordStore:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._translated():
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
@@ -284,11 +284,12 @@ class RecordStore:
     def _snapshot(self) -> Iterator[None]:
         """What is read in here is of one state of the file, whatever another process writes."""
         with self._lock, self._translated():
-            self._db.execute("BEGIN")
             try:
+                self._db.execute("BEGIN")
                 yield
             finally:
-                self._db.execute("COMMIT")
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
 
     def _kept(self, name: str, made: Callable[[], _T]) -> _T:
         """What is made of the file under this name; made anew when the file has changed."""

@@ -79,11 +79,11 @@ def _resident() -> float:
 def _searches(store: Store, texts: Sequence[str], *, note: str) -> Iterator[Measure]:
     reranker = shipped_reranker(load_settings({"profile": "local"}))
     ways: dict[str, Callable[[str], object]] = {
-        "lexical": lambda text: store.search_lexical(text, limit=20, when=_EVER),
-        "dense": lambda text: store.search_dense(text, limit=20, when=_EVER),
-        "fused": lambda text: retrieve(_queries(text), store, limit=5, when=_EVER),
-        "fused, as of a date": lambda text: retrieve(_queries(text), store, limit=5, when=_AS_OF),
-        "fused, as of an early date": lambda text: retrieve(_queries(text), store, limit=5, when=_EARLY),
+        "by words": lambda text: store.search_lexical(text, limit=20, when=_EVER),
+        "by meaning": lambda text: store.search_dense(text, limit=20, when=_EVER),
+        "by both": lambda text: retrieve(_queries(text), store, limit=5, when=_EVER),
+        "by both, as of a date": lambda text: retrieve(_queries(text), store, limit=5, when=_AS_OF),
+        "by both, as of an early date": lambda text: retrieve(_queries(text), store, limit=5, when=_EARLY),
         "re-ranked, as of a date": lambda text: retrieve(
             _queries(text), store, limit=5, when=_AS_OF, reranker=reranker
         ),
@@ -95,8 +95,8 @@ def _searches(store: Store, texts: Sequence[str], *, note: str) -> Iterator[Meas
             began = time.perf_counter()
             search(text)
             seconds.append(1000 * (time.perf_counter() - began))
-        yield of(f"search, {name}: median", seconds, "ms", note=note)
-        yield of(f"search, {name}: 95th percentile", [float(np.quantile(seconds, 0.95))], "ms", note=note)
+        yield of(f"search {name}: median", seconds, "ms", note=note)
+        yield of(f"search {name}: 95th percentile", [float(np.quantile(seconds, 0.95))], "ms", note=note)
 
 
 def _queries(text: str) -> Sequence[Query]:
@@ -115,7 +115,7 @@ def _embedded(most: int | None) -> Iterator[Measure]:
         store.add(items)
         rate = words / WORDS / (time.perf_counter() - began)
     note = f"{len(sources)} sources of the seed article, counted as passages of {WORDS} words"
-    yield of("ingest, MiniLM", [rate], "passages/s", better="higher", note=note)
+    yield of("ingest, MiniLM on real texts", [rate], "passages/s", better="higher", note=note)
 
 
 class _Clocked(Iterator[_T]):

@@ -21,8 +21,8 @@ from agent.errors import AgentError, InputError
 from evals.bench.measure import Record, read_record
 from evals.bench.retrieval import PASSAGES_MEASURE
 
-_LOGARITHMIC = ("search, dense", "ingest")
-_FIXED = ("MiniLM", "cutting")
+_LOGARITHMIC = ("search by meaning", "ingest")
+_FIXED = ("ingest, MiniLM", "cutting")
 """What does not depend on the size of the store."""
 
 
@@ -38,7 +38,7 @@ def extrapolated(small: Record, large: Record, passages: int) -> Iterator[tuple[
     sizes = one[PASSAGES_MEASURE].value, other[PASSAGES_MEASURE].value
     if sizes[0] == sizes[1]:
         raise InputError(f"both files are of {sizes[0]:.0f} passages: measure two sizes")
-    for name in (name for name in one if name in other and name != PASSAGES_MEASURE and not name.endswith(_FIXED)):
+    for name in (name for name in one if name in other and name != PASSAGES_MEASURE and not name.startswith(_FIXED)):
         values, is_rate = (one[name].value, other[name].value), one[name].better == "higher"
         is_log = name.startswith(_LOGARITHMIC)
         points = [(math.log(size) if is_log else size) for size in (*sizes, passages)]

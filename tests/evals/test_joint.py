@@ -7,6 +7,7 @@ import json
 import pytest
 
 from agent.errors import InputError
+from agent.stages.retrieve import publisher_key
 from evals.joint import write_joint
 from evals.suites import half_of, load_suite
 from tests.evals.suite import write_suite
@@ -46,7 +47,10 @@ def test_a_collection_is_no_publisher(tmp_path):
     folder = write_suite(tmp_path / "data" / "mills")
     rows = [json.loads(line) for line in (folder / "corpus.jsonl").read_text(encoding="utf-8").splitlines()]
     names = ["research abstract (S2ORC)", "unknown", "Velm Courier"]
-    told = [row | {"publisher": names[min(number, 2)]} for number, row in enumerate(rows)]
+    url = "https://collection.example/1"
+    told = [row | {"publisher": names[min(number, 2)], "url": url} for number, row in enumerate(rows)]
     (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, told)), encoding="utf-8")
     joint = load_suite(write_joint(tmp_path / "data", tmp_path / "all", half="all", sets=("mills",)))
-    assert [document.publisher for document in joint.corpus.values()][:3] == [None, None, "Velm Courier"]
+    own, another, *rest = map(publisher_key, joint.corpus.values())
+    assert own != another
+    assert set(rest) == {"velm courier"}

@@ -47,13 +47,13 @@ def listed(tmp_path, *texts):
 
 
 def test_report_and_progress(tmp_path):
-    """Counts are added up over batches; progress only grows and ends with everything."""
+    """Counts are added up over batches of so many passages; progress only grows and ends with everything."""
     heard = []
     store = ListStore()
-    report = ingest([listed(tmp_path, *(f"Rain on day {n}." for n in range(120)))], store, listener=heard.append)
-    assert (report.added, report.unchanged, report.replaced, report.passages) == (120, 0, 0, 120)
-    assert [len(batch) for batch in store.batches] == [50, 50, 20]
-    assert heard[-1] == IngestProgress(documents=120, passages=120)
+    report = ingest([listed(tmp_path, *(f"Rain on day {n}." for n in range(2100)))], store, listener=heard.append)
+    assert (report.added, report.unchanged, report.replaced, report.passages) == (2100, 0, 0, 2100)
+    assert [len(batch) for batch in store.batches] == [1000, 1000, 100]
+    assert heard[-1] == IngestProgress(documents=2100, passages=2100)
     assert heard == sorted(heard, key=lambda step: (step.documents, step.passages))
 
 
@@ -98,12 +98,12 @@ def test_documents_from_elsewhere():
     drawn = []
 
     def source():
-        for number in range(60):
+        for number in range(1200):
             drawn.append(number)
             yield document(f"Day {number}.", name=f"d{number}")
 
     sizes = []
     store = ListStore()
     report = ingest_documents(source(), store, listener=lambda step: sizes.append(len(drawn)))
-    assert report.added == 60
-    assert sizes[0] == 50
+    assert report.added == 1200
+    assert sizes[0] == 1000

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from agent.errors import StoreError
+from agent.ingest import index
 from agent.ingest.index import ingest
 from agent.store.base import TimeLimit
 from agent.store.hybrid import Store, rebuild_store
@@ -36,7 +37,8 @@ class Told:
 
 
 def add(source: Path, folder: Path, url: str | None = None) -> None:
-    """Take the sources in, with a line for every step."""
+    """Take the sources in, some at a time, with a line for every step."""
+    index._BATCH = 50
     with Store.open(folder, EMBEDDER, chroma_url=url, write=True, create=True) as store:
         store._dense = Told(store._dense)
         ingest([source], store, listener=lambda step: say(step.documents))

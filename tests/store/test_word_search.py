@@ -27,7 +27,7 @@ def documents(count):
         words = dice.choices(
             ["mill", "flour", "river", "town", "bridge", "fire", "quay", "toll"], k=dice.choice((2, 3, 9))
         )
-        text = " ".join(words + ["lighthouse"] * (number % 30 == 7))
+        text = " ".join(words + ["lighthouse"] * (number % 30 == 7) + ["signal"] * (number % 40 == 7))
         day = f"{dice.randint(2010, 2020)}-03-01" if number % 5 else None
         yield Document(id=f"d{number}", text=text, published=day, sha256=text_sha256(text))
 
@@ -63,13 +63,26 @@ def test_a_few_looked_at_give_what_all_would(store, monkeypatch, text, when, lim
 @pytest.mark.parametrize("when", LIMITS)
 def test_a_frequent_word_adds_to_the_score_of_what_a_rare_one_led_to(store, monkeypatch, when, limit):
     """In a large store: the order of those with a rare word is that of a search that looks at all."""
-    text = "the lighthouse by the river mill"
+    text = "the lighthouse by the river mill, beside the signal"
     everything = store.search(text, limit=1000, when=when)
-    led_to = [one for one in everything if "lighthouse" in one.text.split()]
-    assert led_to
+    led_to = [one for one in everything if {"lighthouse", "signal"} & set(one.text.split())]
     monkeypatch.setattr(lexical, "_SCORED", 5)
     found = store.search(text, limit=limit, when=when)
     assert list(found[: len(led_to)]) == led_to[:limit]
+
+
+def test_what_has_frequent_words_alone_is_not_looked_at_where_there_are_enough(store, monkeypatch):
+    """Else a search would read a tenth of every store; what matches best without a rare word is lost for it."""
+    everything = store.search("lighthouse signal mill mill mill", limit=20, when=LIMITS[0])
+    monkeypatch.setattr(lexical, "_SCORED", 5)
+    asked = []
+    read = store._rows
+    monkeypatch.setattr(store, "_rows", lambda sql, values=None: asked.append(values) or read(sql, values))
+    found = store.search("lighthouse signal mill", limit=20, when=LIMITS[0])
+    assert found == everything
+    assert [values["without"] for values in asked if "without" in (values or {})] == [
+        '("signal" OR "lighthouse") NOT ("mill")'
+    ]
 
 
 @pytest.mark.parametrize("when", LIMITS)

@@ -85,10 +85,10 @@ class RecordStore:
         return row[0], row[1]
 
     def count_seen(self, *, when: TimeLimit) -> int:
-        """Number of passages that may be seen."""
+        """Number of passages that may be seen; kept until the file changes."""
         sql = f"""SELECT count(*) FROM documents d CROSS JOIN passages p ON p.document_id = d.id
             WHERE {IN_TIME}"""  # noqa: S608 (constant)
-        return int(self._rows(sql, self._limits(when))[0][0])
+        return self._kept(f"seen with {when!r}", lambda: int(self._rows(sql, self._limits(when))[0][0]))
 
     def snapshot(self) -> str:
         """Hash over the embedder and every document with its passages; kept until the file changes."""

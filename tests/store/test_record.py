@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import date
 
 import numpy as np
 import pytest
@@ -175,3 +176,19 @@ def test_scanning_gives_every_vector_once(path):
         parts = list(record.scan(when=ANY))
         assert sorted(id_ for ids, _ in parts for id_ in ids) == record.passage_ids()
         assert np.concatenate([vectors for _, vectors in parts]).shape == (record.counts()[1], EMBEDDER.dimension)
+
+
+def test_how_many_may_be_seen_follows_the_file(path):
+    """The count is kept for a limit, and counted anew when another process has written."""
+    late, early = (TimeLimit(as_of=date(year, 1, 1)) for year in (2017, 2015))
+    with closing(RecordStore(path)) as reader, closing(RecordStore(path, write=True)) as writer:
+        before = [reader.count_seen(when=when) for when in (ANY, late, early)]
+        assert [reader.count_seen(when=when) for when in (ANY, late, early)] == before
+        writer.put([entry_of(item_of("ngo", "A report.", published="2016-02"))])
+        assert [reader.count_seen(when=when) for when in (ANY, late, early)] == [
+            before[0] + 1,
+            before[1] + 1,
+            before[2],
+        ]
+        writer.remove("ngo")
+        assert [reader.count_seen(when=when) for when in (ANY, late, early)] == before

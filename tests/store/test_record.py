@@ -184,11 +184,11 @@ def test_how_many_may_be_seen_follows_the_file(path):
     with closing(RecordStore(path)) as reader, closing(RecordStore(path, write=True)) as writer:
         before = [reader.count_seen(when=when) for when in (ANY, late, early)]
         assert [reader.count_seen(when=when) for when in (ANY, late, early)] == before
-        writer.put([entry_of(item_of("ngo", "A report.", published="2016-02"))])
+        writer.put([entry_of(new := item_of("ngo", "A report.", published="2016-02"))])
         assert [reader.count_seen(when=when) for when in (ANY, late, early)] == [
             before[0] + 1,
             before[1] + 1,
             before[2],
         ]
-        writer.remove("ngo")
+        assert writer.remove(new[0].id)
         assert [reader.count_seen(when=when) for when in (ANY, late, early)] == before

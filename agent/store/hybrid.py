@@ -160,7 +160,7 @@ class Store:
                 if waiting >= _SYNC_BATCH:
                     waiting = 0
                     self._sync()
-        except Exception:
+        except BaseException:
             if waiting:  # what is written is to be found, whatever went wrong later
                 with suppress(StoreError):
                     self._sync()

@@ -10,8 +10,8 @@ from agent.errors import InputError
 
 Item = tuple[Document, tuple[Passage, ...]]
 
-_WRITE_BATCH = 256
-"""Passages written in one transaction."""
+_WRITE_BATCH = 128
+"""Passages written in one transaction. What an embedder takes seconds for: more is not lost when it is stopped."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

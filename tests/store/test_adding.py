@@ -26,9 +26,9 @@ class BreakingEmbedder(HashEmbedder):
 class DenseIndex:
     """A dense index whose calls of `add` are noted, and that may be down."""
 
-    def __init__(self, index, *, is_down=False):
+    def __init__(self, index, *, error=None):
         self._index = index
-        self._is_down = is_down
+        self._error = error
         self.calls = []
 
     def __getattr__(self, name):
@@ -36,8 +36,8 @@ class DenseIndex:
 
     def add(self, ids, vectors):
         self.calls.append(len(ids))
-        if self._is_down:
-            raise StoreError("the server does not answer")
+        if self._error:
+            raise self._error
         self._index.add(ids, vectors)
 
 
@@ -47,7 +47,7 @@ def items(count, *more):
 
 def opened(tmp_path, error, *, is_down=False):
     store = Store.open(tmp_path / "store", BreakingEmbedder(error), write=True, create=True)
-    store._dense = DenseIndex(store._dense, is_down=is_down)
+    store._dense = DenseIndex(store._dense, error=StoreError("the server does not answer") if is_down else None)
     return store
 
 
@@ -79,16 +79,27 @@ def test_an_index_that_is_down_is_asked_once(tmp_path):
         assert len(store._dense.calls) == 1
 
 
-def test_an_interruption_is_obeyed_at_once(tmp_path):
-    """Ctrl-C while embedding: nothing more is written; the next writer finds what was, and nothing twice."""
+def test_an_interruption_loses_nothing_that_was_written(tmp_path):
+    """Ctrl-C while embedding: what was written is found at once, and the same again adds the rest."""
     with opened(tmp_path, KeyboardInterrupt()) as store:
         with pytest.raises(KeyboardInterrupt):
             store.add(items(300, item_of("last", "STOP here.")))
-        assert store._dense.calls == []
+        assert store._dense.count() == store._record.counts()[1] >= 256
     with Store.open(tmp_path / "store", HashEmbedder(dimension=64), write=True) as store:
         report = store.add(items(300))
         assert report.unchanged >= 256
         assert report.added == 300 - report.unchanged
+        assert store.check().ok
+
+
+def test_an_interruption_of_the_index_is_obeyed(tmp_path):
+    """Ctrl-C while vectors go in: they are not sent a second time; the next writer puts the index in step."""
+    with opened(tmp_path, ModelError("-")) as store:
+        store._dense = DenseIndex(store._dense, error=KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            store.add(items(1100))
+        assert len(store._dense.calls) == 1
+    with Store.open(tmp_path / "store", HashEmbedder(dimension=64), write=True) as store:
         assert store.check().ok
 
 

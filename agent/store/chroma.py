@@ -19,7 +19,7 @@ _BATCH = 2000
 """Chroma refuses more than some five thousand rows in one call."""
 _HNSW = {"space": "cosine", "ef_construction": 100, "ef_search": 100, "max_neighbors": 32}
 """In 22 of 124 builds with half the neighbours one or two of 250 vectors that are much alike were led to by nothing; in
-none with these, nor (but one) with a width of 200, which takes twice the time and finds no more."""
+none with these, nor (but one) with a width of 200, which takes twice the time and finds hardly more."""
 
 
 @dataclass(frozen=True)

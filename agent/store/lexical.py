@@ -17,15 +17,6 @@ Row = tuple[Any, ...]
 Values = dict[str, str | int | None]
 Read = Callable[[str, Values], list[Row]]
 
-_SCORED = 5000
-"""Passages that are scored at first: those with the rarest words, ..."""
-_LEADING = 2
-"""... of which so many lead to passages however many have them: a single one would decide alone."""
-_LOOKED_AT = 500
-"""Of these so many of the best are read, and more where eight times as many are asked for."""
-_WIDER = 8
-"""Times as many are scored and looked at when too few of them may be seen."""
-_COUNTS_KEPT = 100_000
 _COUNT = "SELECT count(*) FROM words WHERE words MATCH :term"
 _PART = "SELECT * FROM (SELECT rowid AS number, rank FROM words WHERE words MATCH {} ORDER BY rank LIMIT :most)"
 _BEST = f"""WITH best AS MATERIALIZED
@@ -41,12 +32,28 @@ _BEST_OF_ALL = _BEST.format("")
 _BEST_OF_RARE = _BEST.format("UNION ALL " + _PART.format(":without"))
 
 
+class Bounds(NamedTuple):
+    """How much a search looks at."""
+
+    scored: int = 5000
+    """Passages that are scored at first: those with the rarest words, ..."""
+    leading: int = 2
+    """... of which so many lead to passages however many have them: a single one would decide alone."""
+    looked_at: int = 500
+    """Of these so many of the best are read, and more where `wider` times as many are asked for."""
+    wider: int = 8
+    """Times as many are scored and looked at when too few of them may be seen."""
+    counts_kept: int = 100_000
+    """Words of which it is remembered how many passages have them."""
+
+
 class Asked(NamedTuple):
     """What is searched for: the best passages with any of these words, of those that may be seen."""
 
     terms: Sequence[str]
     limit: int
     limits: Values
+    bounds: Bounds = Bounds()
 
 
 def best_matches(read: Read, asked: Asked, counts: dict[str, int]) -> list[Row]:
@@ -54,36 +61,37 @@ def best_matches(read: Read, asked: Asked, counts: dict[str, int]) -> list[Row]:
 
     `read` asks one state of the record; `counts` keeps, as long as that state lasts, how many passages have a word.
     """
-    words = _by_rarity(read, asked.terms, counts) if asked.limit > 0 else []
-    scored, most = _SCORED, max(_LOOKED_AT, _WIDER * asked.limit)
+    bounds = asked.bounds
+    words = _by_rarity(read, asked, counts) if asked.limit > 0 else []
+    scored, most = bounds.scored, max(bounds.looked_at, bounds.wider * asked.limit)
     while words:
-        n_rare = _n_rare([counts[word] for word in words], scored)
+        n_rare = _n_rare([counts[word] for word in words], scored, bounds.leading)
         sql, values = _statement(words[:n_rare], words[n_rare:])
         rows = read(sql, asked.limits | values | {"most": most, "limit": asked.limit})
         found = [row[1:] for row in rows if row[1] is not None]
         is_exhausted = n_rare == len(words) and rows[0][0] < most
         if is_exhausted or len(found) == asked.limit:
             return found
-        scored, most = scored * _WIDER, most * _WIDER
+        scored, most = scored * bounds.wider, most * bounds.wider
     return []
 
 
-def _by_rarity(read: Read, terms: Sequence[str], counts: dict[str, int]) -> list[str]:
+def _by_rarity(read: Read, asked: Asked, counts: dict[str, int]) -> list[str]:
     """The words that some passage has, the rarest first."""
-    if len(counts) > _COUNTS_KEPT:
+    if len(counts) > asked.bounds.counts_kept:
         counts.clear()
-    for term in terms:
+    for term in asked.terms:
         if term not in counts:
             counts[term] = read(_COUNT, {"term": _any_of([term])})[0][0]
-    return sorted((term for term in terms if counts[term]), key=counts.__getitem__)
+    return sorted((term for term in asked.terms if counts[term]), key=counts.__getitem__)
 
 
-def _n_rare(counts: Sequence[int], scored: int) -> int:
-    """How many of the words, rarest first, at most so many passages have; at least two."""
+def _n_rare(counts: Sequence[int], scored: int, leading: int) -> int:
+    """How many of the words, rarest first, at most so many passages have; at least those that lead."""
     total = 0
     for number, count in enumerate(counts):
         total += count
-        if number >= _LEADING and total > scored:
+        if number >= leading and total > scored:
             return number
     return len(counts)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from agent.errors import StoreError
 from agent.small.base import Vectors
 from agent.store.admission import DATED, IN_TIME, Admission
 from agent.store.base import TimeLimit
-from agent.store.lexical import Asked, Row, Values, best_matches
+from agent.store.lexical import Asked, Bounds, Row, Values, best_matches
 from agent.store.schema import MIGRATIONS
 from agent.store.words import match_terms
 
@@ -51,6 +51,9 @@ class Entry(NamedTuple):
 
 class RecordStore:
     """The SQLite file of one store. Safe to call from many threads: calls take turns on one connection."""
+
+    bounds: ClassVar[Bounds] = Bounds()
+    """How much a search by words looks at."""
 
     def __init__(self, path: Path, *, write: bool = False, made_with: tuple[str, int] | None = None) -> None:
         """Open the file; with `made_with` (embedder id, dimension) it is created when it does not exist.
@@ -180,7 +183,7 @@ class RecordStore:
         """
         with self._snapshot():
             counts = self._kept("passages with a word", dict[str, int])
-            asked = Asked(match_terms(text), limit, self._limits(when))
+            asked = Asked(match_terms(text), limit, self._limits(when), self.bounds)
             found = best_matches(self._rows, asked, counts)
         return tuple(_passage(row) for row in found)
 
